@@ -1,0 +1,247 @@
+"""``oodml data``: list, describe, add and verify data sets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+app = typer.Typer(no_args_is_help=True, help="Data sets: list, describe, add, verify.")
+
+
+class Overwrite(StrEnum):
+    """What to do with a data set of the same name."""
+
+    never = "never"
+    always = "always"
+
+
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback()
+def _group() -> None:
+    """Data sets: list, describe, add, verify."""
+
+
+@app.command("list")
+def list_command(as_json: _Json = False) -> None:
+    """The data sets on this machine, and those that can be added."""
+    from rich.table import Table
+
+    rows = _listed()
+    if as_json:
+        _print_json(rows)
+        return
+    table = Table("name", "kind", "images", "classes", "state")
+    for row in rows:
+        counts = ["" if row[key] is None else f"{row[key]:,}" for key in ("images", "classes")]
+        table.add_row(row["name"], row["kind"], *counts, row["state"])
+    _print(table)
+
+
+@app.command("show")
+def show_command(name: str, as_json: _Json = False) -> None:
+    """Card, counts and fingerprint of a data set."""
+    from oodml.datasets import describe, load_dataset
+
+    dataset = load_dataset(name)
+    facts = asdict(describe(dataset)) | {"card": asdict(dataset.card), "notes": _notes(name)}
+    if as_json:
+        _print_json(facts)
+    else:
+        _print(_facts_table(facts))
+
+
+@app.command("add")
+def add_command(
+    name: Annotated[str, typer.Argument(help="Name to give it; a kind's own name says the kind.")],
+    kind: Annotated[
+        str | None, typer.Option(help="cub200, image-folder, omniglot or vectors.")
+    ] = None,
+    archive: Annotated[
+        list[Path] | None, typer.Option(help="A zip or tar file to unpack; may be repeated.")
+    ] = None,
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="A folder, used where it lies.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="A Parquet table of vectors, used where it lies.")
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify/--no-verify", help="Decode every image.")
+    ] = True,
+    overwrite: Annotated[
+        Overwrite, typer.Option(help="Replace one of this name?")
+    ] = Overwrite.never,
+    as_json: _Json = False,
+) -> None:
+    """Add a data set you have: an archive, a folder or a table of vectors."""
+    from oodml.datasets import describe
+    from oodml.datasets.added import Handed, add_dataset
+
+    handed = Handed(tuple(archive or ()), directory, table)
+    dataset = add_dataset(name, kind, handed, decode=verify, overwrite=overwrite.value)
+    facts = asdict(describe(dataset)) | {"card": asdict(dataset.card), "notes": _notes(name)}
+    if as_json:
+        _print_json(facts)
+    else:
+        _print(_facts_table(facts))
+
+
+@app.command("verify")
+def verify_command(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Data sets; all added ones if none.")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Read every file again; ends with code 1 if any is missing, changed or corrupt."""
+    from oodml.datasets.added import added_names
+
+    checked = [_verify(name) for name in names or added_names()]
+    if as_json:
+        _print_json(checked)
+    else:
+        for row in checked:
+            _print(
+                f"[bold]{row['name']}[/]: " + ("[red]damaged[/]" if row["problems"] else "whole")
+            )
+            for kind in ("problems", "warnings"):
+                for line in row[kind]:
+                    _print_plain(f"  {kind[:-1]}: {line}")
+        if not checked:
+            _print("nothing was added yet; `oodml data add` adds a data set")
+    if any(row["problems"] for row in checked):
+        raise typer.Exit(1)
+
+
+def _listed() -> list[dict[str, Any]]:
+    from oodml.datasets.added import added_names, added_record
+    from oodml.datasets.registry import builtin_datasets, dataset_kinds
+    from oodml.datasets.rendering import cached_counts
+
+    rows = []
+    for name, builtin in builtin_datasets().items():
+        counts = cached_counts(name) or (None, None)
+        state = "rendered" if counts[0] else "rendered on first use"
+        if not builtin.installed():
+            state = f"needs: pip install 'oodml[{builtin.extra}]'"
+        rows.append(_row(name, "built in", state, *counts))
+    for name in added_names():
+        record = added_record(name)
+        contents = record["contents"]
+        origin = record["source"] or ", ".join(archive["name"] for archive in record["archives"])
+        rows.append(
+            _row(
+                name,
+                record["kind"],
+                f"added from {origin}",
+                contents["images"],
+                contents["classes"],
+            )
+        )
+    present = {row["name"] for row in rows}
+    rows += [
+        _row("" if "NAME" in kind.how_to_add else name, name, f"add it: {kind.how_to_add}")
+        for name, kind in dataset_kinds().items()
+        if name not in present
+    ]
+    return rows
+
+
+def _row(
+    name: str, kind: str, state: str, images: int | None = None, classes: int | None = None
+) -> dict[str, Any]:
+    return {"name": name, "kind": kind, "images": images, "classes": classes, "state": state}
+
+
+def _verify(name: str) -> dict[str, Any]:
+    from oodml.core.errors import OodmlError
+    from oodml.datasets import describe, load_dataset
+    from oodml.datasets.added import added_names, verify_added
+
+    problems = verify_added(name) if name in added_names() else []
+    warnings: tuple[str, ...] = ()
+    if not problems:
+        try:
+            warnings = describe(load_dataset(name)).warnings
+        except OodmlError as error:
+            if name not in added_names():
+                raise
+            problems = [str(error)]
+    return {"name": name, "problems": problems, "warnings": [*warnings]}
+
+
+def _notes(name: str) -> list[str]:
+    from oodml.datasets.added import added_names, added_record
+
+    return list(added_record(name)["contents"]["notes"]) if name in added_names() else []
+
+
+def _facts_table(facts: dict[str, Any]) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(facts["name"]), show_header=False, title_justify="left")
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for label, value in _fact_lines(facts):
+        if value:
+            table.add_row(label, escape(value))
+    return table
+
+
+def _fact_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    card = facts["card"]
+    what = "vectors" if facts["dimensions"] else "images"
+    width = f" of {facts['dimensions']} dimensions" if facts["dimensions"] else ""
+    superclasses = facts["superclasses"] or {}
+    split = facts["default_split"] or {}
+    lines = [
+        ("title", card["title"]),
+        ("description", card["description"]),
+        (what, f"{facts['images']:,}{width}"),
+        ("classes", f"{facts['classes']:,}"),
+        (
+            f"{what} a class",
+            f"{facts['per_class_min']} to {facts['per_class_max']}, "
+            f"median {facts['per_class_median']:g}",
+        ),
+        ("superclasses", ", ".join(f"{name} ({count})" for name, count in superclasses.items())),
+        (
+            "default split",
+            "; ".join(
+                f"{side}: {size['classes']:,} classes, {size['images']:,} {what}"
+                for side, size in split.items()
+            ),
+        ),
+        ("fingerprint", facts["fingerprint"]),
+    ]
+    lines += [(key, card[key]) for key in ("licence", "citation", "homepage", "source")]
+    lines += [("note", note) for note in facts["notes"]]
+    lines += [("warning", warning) for warning in facts["warnings"]]
+    return lines
+
+
+def _print(what: Any) -> None:
+    from rich.console import Console
+
+    Console().print(what)
+
+
+def _print_plain(text: str) -> None:
+    from rich.console import Console
+
+    Console().print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,130 @@
+"""``oodml eval``: score embeddings made anywhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from oodml.evaluation import Report
+
+
+def eval_command(
+    embeddings: Path = typer.Argument(
+        ..., help="Parquet (id, embedding), .npy [N, D] or safetensors file."
+    ),
+    labels: str = typer.Option(
+        ...,
+        "--labels",
+        help="CSV or Parquet file with id and label, or a column of the embeddings file.",
+    ),
+    ids: Path | None = typer.Option(
+        None, "--ids", help="CSV or Parquet file with a column id, row by row (.npy, safetensors)."
+    ),
+    gallery: Path | None = typer.Option(
+        None, "--gallery", help="Gallery embeddings; without it each row is a query to all others."
+    ),
+    gallery_labels: str | None = typer.Option(
+        None, "--gallery-labels", help="Like --labels, for the gallery. Default: same as --labels."
+    ),
+    gallery_ids: Path | None = typer.Option(None, "--gallery-ids", help="Like --ids."),
+    metrics: str | None = typer.Option(
+        None, "--metrics", help="Comma-separated, for instance recall_at_1,map_at_r."
+    ),
+    similarity: str = typer.Option("cosine", help="cosine, dot or euclidean."),
+    memory: int = typer.Option(256, "--memory", help="Working memory in MiB."),
+    device: str | None = typer.Option(None, "--device", help="cpu (default), cuda, ..."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    save: Path | None = typer.Option(
+        None, "--save-ranks", help="Write the positive ranks there (Parquet)."
+    ),
+) -> None:
+    """Score EMBEDDINGS by exact retrieval: every image a query against all others, or a gallery."""
+    from oodml.evaluation import evaluate, save_ranks
+    from oodml.evaluation.embedding_files import read_labelled
+    from oodml.evaluation.report import resolve_metrics
+
+    names = [name.strip() for name in metrics.split(",") if name.strip()] if metrics else None
+    resolve_metrics(names)  # a misspelt metric should fail before a large file is read
+    rows = read_labelled(embeddings, labels, ids)
+    others = None
+    if gallery is not None:
+        others = read_labelled(gallery, gallery_labels or labels, gallery_ids)
+    report = evaluate(
+        rows.embeddings,
+        rows.labels,
+        names,
+        ids=rows.ids,
+        gallery_embeddings=None if others is None else others.embeddings,
+        gallery_labels=None if others is None else others.labels,
+        gallery_ids=None if others is None else others.ids,
+        similarity=similarity,
+        memory_mib=memory,
+        device=device,
+    )
+    if save is not None:
+        save_ranks(report.ranks, save)
+    if as_json:
+        typer.echo(json.dumps(_with_intervals(report), indent=2))
+        return
+    _print_report(report, str(embeddings), rows.unused_labels)
+    if save is not None:
+        typer.echo(f"ranks: {save}")
+
+
+def _with_intervals(report: Report) -> dict[str, Any]:
+    """The report with an interval for every metric; null where there is none."""
+    result = report.to_json()
+    result["intervals"] = {
+        name: {
+            "low": None if one.low != one.low else one.low,
+            "high": None if one.high != one.high else one.high,
+            "level": one.level,
+            "n": one.n,
+            "estimator": one.estimator,
+        }
+        for name, one in report.intervals().items()
+    }
+    return result
+
+
+def _print_report(report: Report, title: str, unused_labels: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, caption=_caption(report, unused_labels), caption_justify="left")
+    table.add_column("metric")
+    table.add_column("mean per query", justify="right")
+    table.add_column("95 % interval", justify="right")
+    table.add_column("mean per class", justify="right")
+    intervals = report.intervals()
+    for name, value in report.metrics.items():
+        found = intervals[name]
+        between = "-" if found.low != found.low else f"{found.low:.4f} .. {found.high:.4f}"
+        table.add_row(name, f"{value:.4f}", between, f"{report.macro[name]:.4f}")
+    Console().print(table)
+    typer.echo(f"interval: {next(iter(intervals.values())).estimator}")
+
+
+def _caption(report: Report, unused_labels: int) -> str:
+    counts = report.counts
+    parts = [
+        f"{counts['queries']} queries of {counts['classes']} classes, "
+        f"gallery {counts['gallery']}, {report.ranks.similarity}"
+    ]
+    notes = {
+        "queries_without_positives": "queries without a positive left out",
+        "unlabelled_queries": "unlabelled rows are distractors only",
+        "tied_positives": "positives tied with a negative (gallery order decides)",
+    }
+    parts += [f"{counts[key]} {text}" for key, text in notes.items() if counts[key]]
+    if unused_labels:
+        parts.append(f"{unused_labels} labels have no embedding")
+    return "; ".join(parts)
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app.command("eval")(eval_command)

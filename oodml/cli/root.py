@@ -1,0 +1,42 @@
+"""The command tree."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from oodml._version import __version__
+from oodml.cli import data, eval, methods, report, run, split
+
+app = typer.Typer(
+    name="oodml",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Deep metric learning under growing class shift: splits, runs, exact evaluation, tables.",
+)
+app.add_typer(data.app, name="data")
+app.add_typer(split.app, name="split")
+app.add_typer(methods.app, name="methods")
+app.command()(run.run)
+app.command()(run.status)
+app.command("eval")(eval.eval_command)
+app.command()(report.table)
+app.command()(report.plot)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"oodml {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    """Options of all commands."""

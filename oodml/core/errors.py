@@ -1,0 +1,23 @@
+"""The errors users meet. Every message names the file or field, what was expected, what to do."""
+
+from __future__ import annotations
+
+
+class OodmlError(Exception):
+    """Something went wrong that the user can mend. The command line exits with code 1."""
+
+    exit_code = 1
+
+
+class UsageError(OodmlError):
+    """A wrong argument, spec key or name. The command line exits with code 2."""
+
+    exit_code = 2
+
+
+class DataError(OodmlError):
+    """A data set, image, archive or table that cannot be used as it is."""
+
+
+class IntegrityError(OodmlError):
+    """A file whose content does not match its recorded hash or schema."""

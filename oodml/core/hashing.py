@@ -1,0 +1,52 @@
+"""Content hashes. One canonical JSON form, so that a hash means the same on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys, no spaces, no NaN: equal values give equal text."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def sha256_json(value: Any) -> str:
+    """sha256 (hex) of the canonical JSON of ``value``."""
+    return sha256_bytes(canonical_json(value).encode("utf-8"))
+
+
+def sha256_bytes(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """sha256 (hex) of a file's bytes, read in pieces."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def sha256_array(array: NDArray[Any]) -> str:
+    """sha256 (hex) of an array's dtype, shape and little-endian row-major bytes."""
+    dtype = array.dtype.newbyteorder("<")
+    digest = hashlib.sha256(f"{dtype.str}{array.shape}".encode())
+    rows = max(1, (1 << 24) // max(1, array[:1].nbytes)) if array.ndim else 1
+    for start in range(0, len(array) if array.ndim else 0, rows):
+        digest.update(np.ascontiguousarray(array[start : start + rows], dtype=dtype).tobytes())
+    return digest.hexdigest()
+
+
+def derived_seed(*parts: Any) -> int:
+    """A 63-bit seed from what identifies a random choice, the same on every machine.
+
+    Streams drawn for different purposes are independent, and adding one shifts no other.
+    """
+    digest = hashlib.sha256(canonical_json(list(parts)).encode("utf-8")).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

@@ -1,0 +1,170 @@
+"""Blocked counting: how many negatives are more similar to a query than each of its positives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from oodml.evaluation.close_calls import Tally, clear_margin, second_look
+from oodml.evaluation.pairing import Pairing
+from oodml.evaluation.prepare import PreparedRows
+from oodml.evaluation.thresholds import Thresholds
+
+# Bytes a cell of a tile costs: similarity, bin, gathered bound, mask, and the scatter's index.
+_CELL_BYTES = 40
+_TILE_COLUMNS = 8192
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """Float32 bounds around the thresholds of a block of queries, padded with +inf.
+
+    A similarity above ``high[i, j]`` certainly exceeds threshold j, one below ``low[i, j]``
+    certainly does not. [B, W + 1], ascending along rows; column W is padding for every row.
+    """
+
+    low: torch.Tensor
+    high: torch.Tensor
+
+
+def count_negatives_above(
+    queries: PreparedRows,
+    gallery: PreparedRows,
+    pairing: Pairing,
+    thresholds: Thresholds,
+    *,
+    budget_bytes: int,
+    device: torch.device,
+) -> Tally:
+    """Compare every query with every negative, tile by tile, never holding more than one tile.
+
+    Positives and the query itself are masked out of the tiles. Similarities are float32 products
+    on ``device``; those too close to a threshold are decided in float64 by `second_look`.
+    """
+    tally = Tally.zeros(len(thresholds.values))
+    euclidean = bool(gallery.half_squares.any())
+    columns = len(gallery.rows)
+    margin = clear_margin(
+        queries.rows.shape[1],
+        float(queries.lengths.max(initial=0.0)),
+        float(gallery.lengths.max(initial=0.0)),
+        euclidean,
+    )
+    gallery_tensor = torch.from_numpy(gallery.rows).to(device)
+    offset = torch.from_numpy(-gallery.half_squares.astype(np.float32)).to(device)
+    with _full_float32():
+        for rows in _row_blocks(thresholds, min(columns, _TILE_COLUMNS), budget_bytes):
+            bounds = _block_bounds(thresholds, rows, margin, device)
+            block = torch.from_numpy(queries.rows[rows]).to(device)
+            bins = torch.zeros(bounds.high.shape, dtype=torch.int64, device=device)
+            for over in _column_tiles(columns, rows, budget_bytes):
+                tile = torch.addmm(offset[over], block, gallery_tensor[over].T)
+                _mask_own_class(tile, pairing, rows, over)
+                close_rows, close_columns = _count_tile(tile, bounds, bins)
+                if len(close_rows):
+                    second_look(
+                        tally,
+                        thresholds,
+                        queries,
+                        gallery,
+                        pairing.gallery_rows,
+                        close_rows + rows.start,
+                        close_columns + over.start,
+                        (rows, over),
+                        budget_bytes // 4,
+                    )
+            _add_bins(tally, thresholds, rows, bins)
+    return tally
+
+
+def _count_tile(
+    tile: torch.Tensor, bounds: _Bounds, bins: torch.Tensor
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Add the tile to the histogram ``bins`` and return its close pairs (row, column), row-major.
+
+    Bin j of a row counts the similarities that certainly exceed exactly the first j thresholds.
+    """
+    passed = torch.searchsorted(bounds.high, tile, out_int32=True).long()
+    close = bounds.low.gather(1, passed) <= tile
+    bins.scatter_add_(1, passed.masked_fill_(close, 0), torch.ones_like(passed))
+    rows, columns = torch.nonzero(close, as_tuple=True)
+    return rows.cpu().numpy(), columns.cpu().numpy()
+
+
+def _block_bounds(
+    thresholds: Thresholds, rows: slice, margin: float, device: torch.device
+) -> _Bounds:
+    offsets = thresholds.offsets[rows.start : rows.stop + 1]
+    counts = np.diff(offsets)
+    width = int(counts.max(initial=0)) + 1
+    filled = np.arange(width) < counts[:, None]
+    low = np.full(filled.shape, np.inf, np.float32)
+    high = np.full(filled.shape, np.inf, np.float32)
+    values = thresholds.values[offsets[0] : offsets[-1]]
+    low[filled] = values - margin
+    high[filled] = values + margin
+    return _Bounds(torch.from_numpy(low).to(device), torch.from_numpy(high).to(device))
+
+
+def _mask_own_class(tile: torch.Tensor, pairing: Pairing, rows: slice, over: slice) -> None:
+    """Set the cells of positives and of the query itself to -inf, below every threshold."""
+    first, last = pairing.first[rows], pairing.last[rows]
+    edges = [0, *(np.flatnonzero(np.diff(first)) + 1).tolist(), len(first)]
+    for start, stop in pairwise(edges):
+        left, right = max(int(first[start]), over.start), min(int(last[start]), over.stop)
+        if left < right:
+            tile[start:stop, left - over.start : right - over.start] = -torch.inf
+    own = pairing.self_column[rows]
+    here = np.flatnonzero((own >= over.start) & (own < over.stop))
+    tile[torch.from_numpy(here), torch.from_numpy(own[here] - over.start)] = -torch.inf
+
+
+def _add_bins(tally: Tally, thresholds: Thresholds, rows: slice, bins: torch.Tensor) -> None:
+    # Threshold j is exceeded by everything in the bins after j.
+    beyond = bins.flip(1).cumsum(1).flip(1)[:, 1:].cpu().numpy()
+    offsets = thresholds.offsets[rows.start : rows.stop + 1]
+    filled = np.arange(beyond.shape[1]) < np.diff(offsets)[:, None]
+    tally.above[offsets[0] : offsets[-1]] += beyond[filled]
+
+
+def _row_blocks(thresholds: Thresholds, tile_columns: int, budget_bytes: int) -> Iterator[slice]:
+    """Blocks of queries whose narrowest tile and padded bounds fit the budget."""
+    counts = np.diff(thresholds.offsets)
+    start = 0
+    while start < len(counts):
+        stop, widest = start, 0
+        while stop < len(counts):
+            widest = max(widest, int(counts[stop]) + 1)
+            if (
+                stop > start
+                and (stop + 1 - start) * (_CELL_BYTES * min(tile_columns, 1024) + 48 * widest)
+                > budget_bytes / 2
+            ):
+                break
+            stop += 1
+        yield slice(start, stop)
+        start = stop
+
+
+def _column_tiles(columns: int, rows: slice, budget_bytes: int) -> Iterator[slice]:
+    width = max(1, int(budget_bytes / 2 / (_CELL_BYTES * (rows.stop - rows.start))))
+    width = min(width, _TILE_COLUMNS)
+    for start in range(0, columns, width):
+        yield slice(start, min(columns, start + width))
+
+
+@contextmanager
+def _full_float32() -> Iterator[None]:
+    """TF32 and bfloat16 shortcuts, which a training script may have allowed, are off inside."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -1,0 +1,197 @@
+"""Embeddings and labels made elsewhere: Parquet, ``.npy`` or safetensors, with CSV or Parquet."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodml.core.errors import DataError, UsageError
+from oodml.core.vectors import read_vectors
+
+
+@dataclass(frozen=True)
+class LabelledEmbeddings:
+    """Rows to score: embeddings [N, D], one label (``""``: unlabelled) and, if known, one id a row.
+
+    ``unused_labels`` counts labels in the label file that no embedding has.
+    """
+
+    embeddings: NDArray[Any]
+    labels: tuple[str, ...]
+    ids: tuple[str, ...] | None
+    unused_labels: int = 0
+
+
+@dataclass(frozen=True)
+class _Rows:
+    embeddings: NDArray[Any]
+    ids: tuple[str, ...] | None
+    columns: dict[str, tuple[str, ...]]
+
+
+def read_labelled(path: Path, labels: str, ids: Path | None = None) -> LabelledEmbeddings:
+    """Read embeddings and join their labels.
+
+    Args:
+        path: ``.parquet`` (columns id and embedding), ``.npy`` [N, D], or ``.safetensors`` (tensor
+            "embeddings", or the only two-dimensional one).
+        labels: a CSV or Parquet file with columns id and label, or the name of a column of the
+            embeddings file (or of ``ids``). If the embeddings have no ids, the file's rows are
+            taken in order.
+        ids: CSV or Parquet file with a column id, row by row, for formats that hold no ids.
+
+    Raises:
+        DataError: a file that cannot be read, or embeddings without a label; the message names
+            the file, the column and the first id.
+        UsageError: ``labels`` is neither a file nor a column.
+    """
+    rows = _read_rows(path)
+    if ids is not None:
+        rows = _with_ids(path, rows, ids)
+    if not Path(labels).is_file():
+        if labels in rows.columns:
+            return LabelledEmbeddings(rows.embeddings, rows.columns[labels], rows.ids)
+        found = ", ".join(rows.columns) or "none"
+        raise UsageError(
+            f"--labels {labels}: neither a file nor a column of {path} (columns: {found})"
+        )
+    return _join(path, rows, Path(labels))
+
+
+def read_columns(path: Path) -> dict[str, tuple[str, ...]]:
+    """A CSV or Parquet file as columns of text; empty cells and nulls become ``""``."""
+    if path.suffix.lower() == ".parquet":
+        return _parquet_columns(path)
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as handle:
+            reader = csv.reader(handle)
+            header = next(reader, [])
+            lines = [line for line in reader if line]
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: not a readable CSV file ({error})") from None
+    for number, line in enumerate(lines):
+        if len(line) != len(header):
+            raise DataError(
+                f"{path}: data row {number + 1} has {len(line)} cells, the header {len(header)}"
+            )
+    return {name.strip(): tuple(line[i] for line in lines) for i, name in enumerate(header)}
+
+
+def _parquet_columns(path: Path) -> dict[str, tuple[str, ...]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path}: not a readable Parquet file ({error})") from None
+    return {
+        name: tuple("" if value is None else str(value) for value in table[name].to_pylist())
+        for name in table.column_names
+        if not pa.types.is_nested(table.schema.field(name).type)
+    }
+
+
+def _read_rows(path: Path) -> _Rows:
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        table = read_vectors(path)
+        return _Rows(table.vectors, table.ids, table.columns)
+    if suffix == ".npy":
+        return _Rows(_read_npy(path), None, {})
+    if suffix == ".safetensors":
+        return _read_safetensors(path)
+    raise UsageError(f"{path}: expected a .parquet, .npy or .safetensors file")
+
+
+def _read_npy(path: Path) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (ValueError, OSError, EOFError) as error:
+        raise DataError(f"{path}: not a readable .npy array ({error})") from None
+    return array
+
+
+def _read_safetensors(path: Path) -> _Rows:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="pt") as opened:
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{path}: not a readable safetensors file ({error})") from None
+    wide = [name for name, tensor in tensors.items() if tensor.ndim == 2]
+    if "embeddings" in wide:
+        wide = ["embeddings"]
+    if len(wide) != 1:
+        raise DataError(
+            f"{path}: expected a tensor 'embeddings' [N, D] or one two-dimensional tensor, "
+            f"found {', '.join(tensors) or 'none'}"
+        )
+    columns = {
+        name: tuple(str(value) for value in tensor.tolist())
+        for name, tensor in tensors.items()
+        if tensor.ndim == 1 and len(tensor) == len(tensors[wide[0]])
+    }
+    return _Rows(tensors[wide[0]].float().numpy(), None, columns)
+
+
+def _with_ids(path: Path, rows: _Rows, ids: Path) -> _Rows:
+    if rows.ids is not None:
+        raise UsageError(f"--ids {ids}: {path} has ids already; leave it out")
+    columns = read_columns(ids)
+    if "id" not in columns:
+        raise DataError(f"{ids}: no column 'id' (found: {', '.join(columns)})")
+    if len(columns["id"]) != len(rows.embeddings):
+        raise DataError(
+            f"{ids}: {len(columns['id'])} ids, but {path} has {len(rows.embeddings)} rows"
+        )
+    others = {name: column for name, column in columns.items() if name != "id"}
+    return _Rows(rows.embeddings, columns["id"], rows.columns | others)
+
+
+def _join(path: Path, rows: _Rows, labels: Path) -> LabelledEmbeddings:
+    columns = read_columns(labels)
+    if "label" not in columns:
+        raise DataError(f"{labels}: no column 'label' (found: {', '.join(columns)})")
+    if rows.ids is None:
+        if len(columns["label"]) != len(rows.embeddings):
+            raise DataError(
+                f"{labels}: {len(columns['label'])} labels, but {path} has {len(rows.embeddings)} "
+                "rows; without ids they must match row by row (give ids with --ids)"
+            )
+        return LabelledEmbeddings(rows.embeddings, columns["label"], columns.get("id"))
+    if "id" not in columns:
+        raise DataError(f"{labels}: no column 'id' (found: {', '.join(columns)})")
+    label_of = dict(zip(columns["id"], columns["label"], strict=True))
+    if len(label_of) != len(columns["id"]):
+        seen: set[str] = set()
+        for one in columns["id"]:
+            if one in seen:
+                raise DataError(f"{labels}: id {one!r} stands more than once")
+            seen.add(one)
+    missing = [one for one in rows.ids if one not in label_of]
+    if missing:
+        raise DataError(
+            f"{labels}: no label for {len(missing)} of {len(rows.ids)} embeddings in {path}, "
+            f"the first is id {missing[0]!r}; leave the label cell empty for a distractor"
+        )
+    return LabelledEmbeddings(
+        rows.embeddings,
+        tuple(label_of[one] for one in rows.ids),
+        rows.ids,
+        len(label_of) - len(rows.ids),
+    )

@@ -1,0 +1,165 @@
+"""Exact positive ranks by counting, within a stated memory budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodml.core.errors import DataError, UsageError
+from oodml.evaluation.close_calls import Tally
+from oodml.evaluation.pairing import Pairing, check_ids, pair_up
+from oodml.evaluation.prepare import as_matrix, check_similarity, largest_length, prepare
+from oodml.evaluation.rank_table import PositiveRanks
+from oodml.evaluation.thresholds import Thresholds, positive_thresholds
+
+DEFAULT_MEMORY_MIB = 256
+
+
+def positive_ranks(
+    embeddings: Any,
+    labels: Sequence[Any] | NDArray[Any],
+    *,
+    gallery_embeddings: Any = None,
+    gallery_labels: Sequence[Any] | NDArray[Any] | None = None,
+    ids: Sequence[str] | None = None,
+    gallery_ids: Sequence[str] | None = None,
+    similarity: str = "cosine",
+    memory_mib: int = DEFAULT_MEMORY_MIB,
+    device: str | None = None,
+) -> PositiveRanks:
+    """For every query the exact rank of each gallery item of its class.
+
+    Without a gallery every labelled row is a query against all other rows (leave-one-out). No
+    top-k is taken and no N x N matrix is held: similarities are made tile by tile and counted.
+
+    *Identity.* A query never ranks itself. Leave-one-out: its own row; with a gallery: the item
+    with the query's id (if ids are given for both). Other copies of the same picture are ranked.
+
+    *Ties.* One rule, see `oodml.evaluation.close_calls`: similarities that differ by less than
+    2**-40 of the lengths involved are tied, and tied items stand in gallery order. The result does
+    not depend on the memory budget, the device or the number of threads.
+
+    *Precision.* Rows are rounded to float32 once (cosine: after dividing by their length in
+    float64), and ranked as if in exact arithmetic from there on, up to the tie tolerance.
+
+    *Special rows.* A zero vector has cosine 0 with everything. NaN and infinities are refused.
+    A query alone in its class keeps an empty list of ranks. Rows labelled None, NaN or "" are
+    distractors: in the gallery, never queries, nobody's positive.
+
+    Args:
+        embeddings: [N, D], NumPy or torch (half and bfloat16 too, any device).
+        labels: [N], integers or strings.
+        gallery_embeddings: [G, D], with ``gallery_labels`` [G]; classes without a query are
+            distractors.
+        ids, gallery_ids: unique ids, by default the row numbers.
+        similarity: "cosine", "dot" or "euclidean" (nearest first).
+        memory_mib: bound on the working memory in MiB, besides the inputs, one float32 copy of
+            them, and the result (40 bytes a positive pair while computing).
+        device: where the products run, for instance "cuda"; default: where ``embeddings`` are.
+
+    Raises:
+        DataError: shapes or lengths that do not fit, NaN (naming the row), repeated ids.
+        UsageError: an unknown similarity, half a gallery, a memory budget below 1 MiB.
+    """
+    kind = check_similarity(similarity)
+    if (gallery_embeddings is None) != (gallery_labels is None):
+        raise UsageError("gallery_embeddings and gallery_labels go together: give both or neither")
+    if gallery_embeddings is None and gallery_ids is not None:
+        raise UsageError("gallery_ids without gallery_embeddings; use ids")
+    if memory_mib < 1:
+        raise UsageError(f"memory_mib={memory_mib}: give at least 1")
+    matrix = as_matrix(embeddings, "embeddings", ids)
+    names = check_ids(ids, len(matrix), "ids")
+    _check_length(labels, len(matrix), "labels")
+    if gallery_embeddings is None:
+        gallery_matrix, gallery_names = matrix, names
+    else:
+        gallery_matrix = as_matrix(gallery_embeddings, "gallery_embeddings", gallery_ids)
+        gallery_names = check_ids(gallery_ids, len(gallery_matrix), "gallery_ids")
+        _check_length(gallery_labels, len(gallery_matrix), "gallery_labels")
+        if gallery_matrix.shape[1] != matrix.shape[1]:
+            raise DataError(
+                f"embeddings have {matrix.shape[1]} columns, gallery_embeddings have "
+                f"{gallery_matrix.shape[1]}; both must come from one model"
+            )
+    pairing = pair_up(labels, gallery_labels, names, gallery_names)
+    thresholds, tally = _count(
+        matrix, gallery_matrix, pairing, kind, memory_mib, embeddings, device
+    )
+    query_ids = names or tuple(str(row) for row in range(len(matrix)))
+    return _assemble(pairing, thresholds, tally, query_ids, kind)
+
+
+def _count(
+    matrix: NDArray[Any],
+    gallery_matrix: NDArray[Any],
+    pairing: Pairing,
+    similarity: Any,
+    memory_mib: int,
+    embeddings: Any,
+    device: str | None,
+) -> tuple[Thresholds, Tally]:
+    import torch
+
+    from oodml.evaluation.counting import count_negatives_above
+
+    largest = 1.0
+    if similarity != "cosine":
+        largest = max(
+            largest_length(matrix, "embeddings"),
+            largest_length(gallery_matrix, "gallery_embeddings"),
+        )
+    gallery = prepare(gallery_matrix, pairing.gallery_rows, similarity, largest)
+    same = pairing.leave_one_out and pairing.unlabelled_queries == 0
+    queries = gallery if same else prepare(matrix, pairing.query_rows, similarity, largest)
+    budget = memory_mib << 20
+    thresholds = positive_thresholds(queries, gallery, pairing, budget)
+    where = device or str(getattr(embeddings, "device", "cpu"))
+    tally = count_negatives_above(
+        queries, gallery, pairing, thresholds, budget_bytes=budget, device=torch.device(where)
+    )
+    return thresholds, tally
+
+
+def _assemble(
+    pairing: Pairing,
+    thresholds: Thresholds,
+    tally: Tally,
+    query_ids: tuple[str, ...],
+    similarity: str,
+) -> PositiveRanks:
+    """Counts in sorted query order -> ranks in the order the queries were given."""
+    counts = pairing.positives()
+    before = tally.above + tally.tied_before
+    query = np.repeat(np.arange(len(counts)), counts)
+    # Most similar first. Equal `before` says that no negative stands between two positives, not
+    # that they tie; then fewer negatives strictly above, or the higher threshold, comes first.
+    order = np.lexsort((-np.arange(len(query)), tally.above, before, query))
+    place = np.arange(len(order)) - np.repeat(thresholds.offsets[:-1], counts)
+    ranks = before[order] + place + 1
+
+    given = np.argsort(pairing.query_rows, kind="stable")
+    offsets = np.concatenate([[0], np.cumsum(counts[given])]).astype(np.int64)
+    source = np.arange(len(order)) + np.repeat(
+        thresholds.offsets[:-1][given] - offsets[:-1], counts[given]
+    )
+    return PositiveRanks(
+        query_ids=tuple(query_ids[row] for row in pairing.query_rows[given]),
+        labels=pairing.query_class[given],
+        class_names=pairing.class_names,
+        gallery_sizes=pairing.gallery_sizes()[given],
+        offsets=offsets,
+        ranks=ranks[source],
+        tied_before=tally.tied_before[order][source],
+        tied_after=tally.tied_after[order][source],
+        similarity=similarity,
+        unlabelled_queries=pairing.unlabelled_queries,
+    )
+
+
+def _check_length(labels: Any, count: int, name: str) -> None:
+    if len(labels) != count:
+        raise DataError(f"{name}: {len(labels)} labels for {count} rows")

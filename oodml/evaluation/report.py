@@ -1,0 +1,220 @@
+"""``evaluate``: embeddings in, report out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodml.core.errors import DataError, UsageError
+from oodml.evaluation.estimates import Estimate
+from oodml.evaluation.metrics import Metric, get_metric
+from oodml.evaluation.rank_table import PositiveRanks
+from oodml.evaluation.ranks import DEFAULT_MEMORY_MIB, positive_ranks
+from oodml.evaluation.uncertainty.bootstrap import IntervalMethod, bootstrap_intervals
+from oodml.evaluation.uncertainty.clusters import Average
+
+DEFAULT_METRICS = (
+    "recall_at_1",
+    "recall_at_2",
+    "recall_at_4",
+    "recall_at_8",
+    "map_at_r",
+    "r_precision",
+    "map_at_1000_oodml",
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Scores of one set of embeddings.
+
+    Attributes:
+        metrics: name -> mean over scored queries (micro average).
+        macro: name -> mean over classes of the class means.
+        counts: queries (scored), queries_without_positives, unlabelled_queries, classes, gallery,
+            positive_pairs, tied_positives (positives with a negative exactly as similar).
+        ranks: the table all of it was derived from.
+    """
+
+    metrics: dict[str, float]
+    macro: dict[str, float]
+    counts: dict[str, int]
+    ranks: PositiveRanks
+    _values: dict[str, NDArray[np.float64]]
+
+    def per_query(self, name: str) -> NDArray[np.float64]:
+        """The metric of every query in the order of ``ranks.query_ids``: float64 [Q].
+
+        NaN where the query has no positive.
+        """
+        result = np.full(len(self.ranks), np.nan)
+        result[self.ranks.positives > 0] = self._of(name)
+        return result
+
+    def per_class(self, name: str) -> dict[str, float]:
+        """Mean of the metric over the scored queries of each class, by class name."""
+        labels = self.ranks.labels[self.ranks.positives > 0]
+        means = class_means(self._of(name), labels, len(self.ranks.class_names))
+        return {
+            class_name: float(mean)
+            for class_name, mean in zip(self.ranks.class_names, means, strict=True)
+            if not np.isnan(mean)
+        }
+
+    def per_group(self, name: str, groups: Mapping[str, str]) -> dict[str, float]:
+        """Mean over the scored queries of each group of classes, for instance superclasses.
+
+        Args:
+            groups: class name -> group name, for every scored class.
+        """
+        scored = self.ranks.scored()
+        missing = sorted({scored.class_names[code] for code in scored.labels} - set(groups))
+        if missing:
+            raise UsageError(f"groups: no group for class {missing[0]!r} ({len(missing)} missing)")
+        names = sorted(set(groups.values()))
+        place = {group: index for index, group in enumerate(names)}
+        of_class = [place[groups[one]] if one in groups else -1 for one in scored.class_names]
+        codes = np.array(of_class, np.int64)[scored.labels]
+        means = class_means(self._of(name), codes, len(names))
+        return {
+            group: float(mean)
+            for group, mean in zip(names, means, strict=True)
+            if not np.isnan(mean)
+        }
+
+    def intervals(
+        self,
+        *,
+        average: Average = "micro",
+        level: float = 0.95,
+        method: IntervalMethod = "bca",
+        resamples: int = 10_000,
+        seed: int = 0,
+    ) -> dict[str, Estimate]:
+        """Class-clustered bootstrap interval of every metric; see `bootstrap_intervals`."""
+        return bootstrap_intervals(
+            self._values,
+            self.ranks.scored().labels,
+            method=method,
+            average=average,
+            level=level,
+            resamples=resamples,
+            seed=seed,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``json.dumps``."""
+        return {
+            "metrics": self.metrics,
+            "macro": self.macro,
+            "counts": self.counts,
+            "similarity": self.ranks.similarity,
+        }
+
+    def _of(self, name: str) -> NDArray[np.float64]:
+        if name not in self._values:
+            known = ", ".join(self._values)
+            raise UsageError(f"metric {name!r} is not in this report (it has: {known})")
+        return self._values[name]
+
+
+def evaluate(
+    embeddings: Any,
+    labels: Sequence[Any] | NDArray[Any],
+    metrics: Sequence[str] | None = None,
+    *,
+    gallery_embeddings: Any = None,
+    gallery_labels: Sequence[Any] | NDArray[Any] | None = None,
+    ids: Sequence[str] | None = None,
+    gallery_ids: Sequence[str] | None = None,
+    similarity: str = "cosine",
+    memory_mib: int = DEFAULT_MEMORY_MIB,
+    device: str | None = None,
+) -> Report:
+    """Score embeddings by exact retrieval.
+
+    Args:
+        metrics: names such as "recall_at_1", "map_at_r"; see `oodml.evaluation.list_metrics`.
+            Default: `DEFAULT_METRICS`.
+
+    The other arguments are those of `positive_ranks`, which also says how the query itself, ties,
+    singletons, zero vectors and unlabelled rows are treated.
+
+    Raises:
+        UsageError: an unknown metric.
+        DataError: as in `positive_ranks`, and when no query has a positive.
+    """
+    chosen = resolve_metrics(metrics)
+    ranks = positive_ranks(
+        embeddings,
+        labels,
+        gallery_embeddings=gallery_embeddings,
+        gallery_labels=gallery_labels,
+        ids=ids,
+        gallery_ids=gallery_ids,
+        similarity=similarity,
+        memory_mib=memory_mib,
+        device=device,
+    )
+    return report_from_ranks(ranks, chosen)
+
+
+def report_from_ranks(
+    ranks: PositiveRanks, metrics: Sequence[str | Metric] | None = None
+) -> Report:
+    """The report of a ranks table, for instance of a stored one; no embeddings needed."""
+    chosen = resolve_metrics(metrics)
+    scored = ranks.scored()
+    if not len(scored):
+        raise DataError("no query has a positive: every class has one image; nothing to score")
+    values = {metric.name: metric(scored) for metric in chosen}
+    counts = {
+        "queries": len(scored),
+        "queries_without_positives": len(ranks) - len(scored),
+        "unlabelled_queries": ranks.unlabelled_queries,
+        "classes": len(np.unique(scored.labels)),
+        "gallery": int(scored.gallery_sizes.max()),
+        "positive_pairs": len(scored.ranks),
+        "tied_positives": int(np.count_nonzero(scored.tied_before + scored.tied_after)),
+    }
+    size = len(ranks.class_names)
+    return Report(
+        metrics={name: float(value.mean()) for name, value in values.items()},
+        macro={
+            name: float(np.nanmean(class_means(value, scored.labels, size)))
+            for name, value in values.items()
+        },
+        counts=counts,
+        ranks=ranks,
+        _values=values,
+    )
+
+
+def resolve_metrics(metrics: Sequence[str | Metric] | None) -> list[Metric]:
+    """Names -> metrics; UsageError for an unknown or repeated one."""
+    if isinstance(metrics, str):
+        metrics = [metrics]
+    chosen = [
+        get_metric(one) if isinstance(one, str) else one
+        for one in (DEFAULT_METRICS if metrics is None else metrics)
+    ]
+    names = [metric.name for metric in chosen]
+    if not names:
+        raise UsageError("metrics: give at least one name")
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"metrics: {name!r} stands twice")
+    return chosen
+
+
+def class_means(
+    values: NDArray[np.float64], labels: NDArray[np.int64], classes: int
+) -> NDArray[np.float64]:
+    """Mean of ``values`` by label: float64 [classes], NaN for a label that does not occur."""
+    sums = np.bincount(labels, weights=values, minlength=classes)
+    counts = np.bincount(labels, minlength=classes)
+    return np.divide(sums, counts, out=np.full(classes, np.nan), where=counts > 0)

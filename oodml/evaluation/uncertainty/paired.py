@@ -1,0 +1,138 @@
+"""Is method A better than method B on the same queries?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodml.core.errors import DataError, UsageError
+from oodml.evaluation.estimates import Estimate
+from oodml.evaluation.uncertainty.bootstrap import interval
+from oodml.evaluation.uncertainty.clusters import (
+    Average,
+    ClassSums,
+    check_settings,
+    class_sums,
+    resampled_weights,
+)
+
+_EXACT_FLIPS = 14
+
+
+@dataclass(frozen=True)
+class PermutationTest:
+    """A p-value with the name of its test and the number of exchangeable units."""
+
+    p_value: float
+    test: str
+    n: int
+
+
+def paired_bootstrap(
+    first: Any,
+    second: Any,
+    labels: Any,
+    *,
+    average: Average = "micro",
+    level: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
+    paired_seeds: bool = True,
+) -> Estimate:
+    """Interval of the difference ``first - second``, resampling classes and, if there are, seeds.
+
+    Args:
+        first, second: per-query values [Q], or [seeds, Q], on the same queries.
+        labels: class of each query [Q].
+        paired_seeds: seed i of both methods is drawn together (same splits, batches and
+            initialisation); False draws them apart. Different numbers of seeds need False.
+
+    Percentile interval; n is the number of classes.
+    """
+    check_settings(level, resamples, average)
+    left, right = _same_queries(first, second, labels)
+    seeds = (len(left.sums), len(right.sums))
+    if paired_seeds and seeds[0] != seeds[1]:
+        raise UsageError(f"{seeds[0]} and {seeds[1]} seeds: pass paired_seeds=False")
+    random = np.random.default_rng(seed)
+    point = float(left.estimate(average).mean() - right.estimate(average).mean())
+    replicates = []
+    for weights in resampled_weights(len(left.counts), resamples, random):
+        shares = _seed_shares(seeds[0], len(weights), random)
+        others = shares if paired_seeds else _seed_shares(seeds[1], len(weights), random)
+        a = (left.statistic(weights, average) * shares).sum(axis=1)
+        b = (right.statistic(weights, average) * others).sum(axis=1)
+        replicates.append(a - b)
+    units = f"{len(left.counts)} classes"
+    if max(seeds) > 1:
+        units += f" and {seeds[0]} seeds" if paired_seeds else f" and {seeds[0]} + {seeds[1]} seeds"
+    low, high = interval(np.concatenate(replicates), point, level)
+    name = f"paired percentile bootstrap over {units}, {resamples} resamples"
+    return Estimate(point, low, high, level, len(left.counts), name)
+
+
+def permutation_test(
+    first: Any,
+    second: Any,
+    labels: Any,
+    *,
+    over: Literal["classes", "seeds"] = "classes",
+    average: Average = "micro",
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> PermutationTest:
+    """Two-sided paired permutation test: are the methods exchangeable?
+
+    Swaps the two methods class by class (``over="classes"``: would other test classes agree? The
+    trained models are taken as given, seeds averaged) or seed by seed (``over="seeds"``: would
+    other trainings agree? With S seeds p is at least 2 ** (1 - S)). Exact for up to 14 units, otherwise
+    random swaps with p = (1 + hits) / (1 + resamples) (Phipson and Smyth 2010).
+    """
+    check_settings(0.95, resamples, average)
+    left, right = _same_queries(first, second, labels)
+    if over == "classes":
+        gap = left.sums.mean(axis=0) - right.sums.mean(axis=0)
+        contributions = gap / left.counts if average == "macro" else gap
+    elif over == "seeds":
+        if len(left.sums) != len(right.sums):
+            raise UsageError("over='seeds' pairs the seeds: both methods need the same number")
+        contributions = left.estimate(average) - right.estimate(average)
+    else:
+        raise UsageError(f"over {over!r}: expected classes or seeds")
+    p_value, kind = _sign_flip(contributions, resamples, np.random.default_rng(seed))
+    return PermutationTest(p_value, f"{kind} paired permutation over {over}", len(contributions))
+
+
+def _sign_flip(
+    contributions: NDArray[np.float64], resamples: int, random: np.random.Generator
+) -> tuple[float, str]:
+    units = len(contributions)
+    observed = abs(contributions.sum())
+    # Sums that equal the observed one up to rounding are hits.
+    bar = observed - 1e-12 * np.abs(contributions).sum()
+    if units <= _EXACT_FLIPS:
+        signs = 1.0 - 2.0 * ((np.arange(2**units)[:, None] >> np.arange(units)) & 1)
+        return float(np.mean(np.abs(signs @ contributions) >= bar)), "exact"
+    hits = 0
+    step = max(1, 4_000_000 // units)
+    for start in range(0, resamples, step):
+        rows = min(step, resamples - start)
+        signs = 1.0 - 2.0 * random.integers(0, 2, (rows, units))
+        hits += int(np.count_nonzero(np.abs(signs @ contributions) >= bar))
+    return (1 + hits) / (1 + resamples), f"{resamples}-fold"
+
+
+def _same_queries(first: Any, second: Any, labels: Any) -> tuple[ClassSums, ClassSums]:
+    left, right = class_sums(first, labels), class_sums(second, labels)
+    if not np.array_equal(left.counts, right.counts):
+        raise DataError("the methods do not score the same queries; compare them on the same ones")
+    return left, right
+
+
+def _seed_shares(seeds: int, rows: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Weight of each seed when ``seeds`` are drawn with replacement: float64 [rows, seeds]."""
+    drawn = random.integers(0, seeds, (rows, seeds)) + np.arange(rows)[:, None] * seeds
+    return np.bincount(drawn.ravel(), minlength=rows * seeds).reshape(rows, seeds) / seeds

@@ -1,0 +1,1 @@
+"""One file a backbone; each registers itself."""

@@ -1,0 +1,73 @@
+"""What happens to an image before a backbone sees it, as data (it is part of the cache key)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+_RESAMPLING = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Resize the short side to ``resize``, crop the centre ``size`` square, normalise.
+
+    Attributes:
+        size: side of the square network input, pixels.
+        resize: short side before the crop, pixels; equal to ``size`` for no crop.
+        interpolation: one of nearest, bilinear, bicubic, lanczos (Pillow's, with antialiasing).
+        mean, std: per channel, on a [0, 1] scale, in the order of ``channels``.
+        channels: "RGB", "BGR" or "L".
+        invert: ink becomes 1 and paper 0 (drawings; the Omniglot protocol's white = 1).
+    """
+
+    size: int
+    resize: int
+    interpolation: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    channels: str = "RGB"
+    invert: bool = False
+
+    def at_size(self, size: int | None) -> Preprocessing:
+        """The same with another input size; the crop keeps its share of the image."""
+        if size is None or size == self.size:
+            return self
+        return replace(self, size=size, resize=round(size * self.resize / self.size))
+
+    def as_manifest(self) -> dict[str, Any]:
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    def evaluation_view(self, image: Image.Image) -> NDArray[np.float32]:
+        """PIL image -> float32 [C, size, size]: resize, centre crop, normalise."""
+        width, height = image.size
+        scale = self.resize / min(width, height)
+        resized = (max(self.size, round(width * scale)), max(self.size, round(height * scale)))
+        if resized != image.size:
+            image = image.resize(resized, _RESAMPLING[self.interpolation])
+        left, top = (resized[0] - self.size) // 2, (resized[1] - self.size) // 2
+        if (left, top) != (0, 0) or resized != (self.size, self.size):
+            image = image.crop((left, top, left + self.size, top + self.size))
+        return self.normalised(image)
+
+    def normalised(self, image: Image.Image) -> NDArray[np.float32]:
+        """PIL image of the final size -> float32 [C, H, W]."""
+        pixels = np.asarray(image.convert("L" if self.channels == "L" else "RGB"), np.float32) / 255
+        if pixels.ndim == 2:
+            pixels = pixels[:, :, None]
+        if self.channels == "BGR":
+            pixels = pixels[:, :, ::-1]
+        if self.invert:
+            pixels = 1 - pixels
+        mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
+        pixels = (pixels - mean) / std
+        return np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)

@@ -1,0 +1,23 @@
+"""What is compared: objectives and adaptations with declared hyper-parameters, by name."""
+
+from oodml.methods.base import (
+    Adaptation,
+    Method,
+    Objective,
+    create_method,
+    list_methods,
+    register_method,
+)
+from oodml.methods.hyper import HyperParameter
+from oodml.methods.spherical import SphericalConstraint
+
+__all__ = [
+    "Adaptation",
+    "HyperParameter",
+    "Method",
+    "Objective",
+    "SphericalConstraint",
+    "create_method",
+    "list_methods",
+    "register_method",
+]

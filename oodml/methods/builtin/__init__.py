@@ -1,0 +1,1 @@
+"""One file a family of methods; each method registers itself."""

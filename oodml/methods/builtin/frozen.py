@@ -1,0 +1,11 @@
+"""No training: the backbone's own features. Tells how hard the test classes are by themselves."""
+
+from oodml.methods.base import Method, register_method
+
+
+@register_method("frozen")
+class Frozen(Method):
+    """The pretrained backbone's features as they are: the reference curve of every report."""
+
+    trains = False
+    source = "reference; see 'Shift is told apart from difficulty' in the documentation"

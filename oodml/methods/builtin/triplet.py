@@ -1,0 +1,51 @@
+"""Triplet loss as in SEC, plain and under the spherical constraint."""
+
+from pytorch_metric_learning.distances import LpDistance
+from pytorch_metric_learning.losses import TripletMarginLoss
+from pytorch_metric_learning.reducers import MeanReducer
+
+from oodml.methods.base import Method, Objective, register_method
+from oodml.methods.hyper import HyperParameter
+from oodml.methods.pairs import PairObjective
+from oodml.methods.spherical import SphericalConstraint
+
+
+@register_method("triplet")
+class Triplet(Method):
+    """Hinge on squared distances of unit embeddings over all triplets of the batch.
+
+    mean over ALL triplets, inactive ones included, of max(0, d(a,p)^2 - d(a,n)^2 + margin).
+    (The library's default divides by the active ones and does not square the distances.)
+    """
+
+    source = "SEC's released definition; Schroff et al., FaceNet, CVPR 2015"
+
+    images_per_class = HyperParameter(3, "images of a class in a batch", minimum=2, search=(2, 8))
+    margin = HyperParameter(
+        1.0, "margin between squared distances", minimum=0.0, search=(0.05, 1.5)
+    )
+
+    def penalty(self) -> SphericalConstraint | None:
+        return None
+
+    def objective(self, embedding_dim: int, num_classes: int) -> Objective:
+        squared = LpDistance(normalize_embeddings=True, p=2, power=2)
+        loss = TripletMarginLoss(margin=self.margin, distance=squared, reducer=MeanReducer())
+        return PairObjective(loss, None, self.penalty())
+
+
+@register_method("sec-triplet")
+class SphericalTriplet(Triplet):
+    """Triplet loss + spherical embedding constraint."""
+
+    source = "Zhang, Li, Zhang: Deep Metric Learning with Spherical Embedding, NeurIPS 2020"
+
+    eta = HyperParameter(
+        1.0, "weight of the constraint", minimum=0.0, search=(0.01, 10.0), log=True
+    )
+    rho = HyperParameter(
+        1.0, "momentum of the mean norm, 1 = batch mean", minimum=1e-6, search=(0.01, 1.0)
+    )
+
+    def penalty(self) -> SphericalConstraint:
+        return SphericalConstraint(self.eta, self.rho)

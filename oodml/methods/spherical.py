@@ -1,0 +1,58 @@
+"""The spherical embedding constraint (SEC)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from oodml.core.errors import UsageError
+
+
+class SphericalConstraint(nn.Module):
+    """SEC: keep embedding norms together, on one sphere whose radius is free.
+
+    penalty = weight * mean_i (||f_i|| - mu)^2, where mu is the running mean norm
+    mu_t = (1 - momentum) * mu_{t-1} + momentum * mean_i ||f_i||, detached from the graph.
+
+    Source: Zhang, Li, Zhang: Deep Metric Learning with Spherical Embedding, NeurIPS 2020.
+    momentum 1 (the released code's default) is the plain batch mean.
+
+    Args:
+        weight: the paper's eta, >= 0.
+        momentum: the paper's rho, in (0, 1].
+    """
+
+    mean_norm: Tensor
+
+    def __init__(self, weight: float = 1.0, momentum: float = 1.0) -> None:
+        super().__init__()
+        if weight < 0:
+            raise UsageError(f"SphericalConstraint weight: must not be negative, got {weight}")
+        if not 0 < momentum <= 1:
+            raise UsageError(f"SphericalConstraint momentum: must be in (0, 1], got {momentum}")
+        self.weight = weight
+        self.momentum = momentum
+        self.register_buffer("mean_norm", torch.tensor(float("nan")))  # NaN: no batch seen yet
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Embeddings [B, D], not normalised -> scalar penalty.
+
+        In training mode the running mean moves; in evaluation mode it is used as it stands.
+        """
+        if embeddings.ndim != 2 or not len(embeddings):
+            raise UsageError(
+                f"SphericalConstraint: expected [B, D] with B > 0, got {tuple(embeddings.shape)}"
+            )
+        norms = torch.linalg.vector_norm(embeddings.float(), dim=1)
+        if self.training or self.mean_norm.isnan():
+            batch_mean = norms.detach().mean()
+            first = self.mean_norm.isnan()
+            moved = torch.lerp(self.mean_norm, batch_mean, self.momentum)
+            # lerp of NaN is NaN even at weight 1, hence the explicit choice
+            mean = batch_mean if first or self.momentum == 1 else moved
+            if self.training:
+                self.mean_norm.copy_(mean)
+        else:
+            mean = self.mean_norm
+        # a copy, so that a later forward's in-place move cannot reach this graph
+        return self.weight * (norms - mean.clone()).square().mean()

@@ -1,0 +1,96 @@
+"""k-shot accuracy against plain loops, and the t-interval."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from oodml.core.errors import DataError, UsageError
+from oodml.evaluation import episode_accuracy, t_interval
+
+
+@pytest.fixture
+def data():
+    random = np.random.default_rng(0)
+    labels = np.repeat([f"c{i}" for i in range(6)], 12)
+    centres = random.normal(size=(6, 5))
+    rows = centres[np.repeat(np.arange(6), 12)] * 3 + 2 * random.normal(size=(72, 5))
+    support = [
+        np.concatenate([random.choice(12, shots, replace=False) + 12 * c for c in chosen])
+        for shots, chosen in [(1, range(6)), (3, range(6)), (5, [0, 2, 5])]
+    ]
+    return rows.astype(np.float32), labels, support
+
+
+def by_loops(rows, labels, support, classifier):
+    right = asked = 0
+    for i, row in enumerate(rows):
+        if i in support or labels[i] not in {labels[s] for s in support}:
+            continue
+        best, best_class = -math.inf, None
+        if classifier == "nearest":
+            for s in support:
+                dot = math.fsum(float(a) * float(b) for a, b in zip(row, rows[s], strict=True))
+                cosine = dot / (math.dist(row, row * 0) * math.dist(rows[s], rows[s] * 0))
+                if cosine > best:
+                    best, best_class = cosine, labels[s]
+        else:
+            for name in sorted({labels[s] for s in support}):
+                members = [rows[s] for s in support if labels[s] == name]
+                mean = [math.fsum(float(m[d]) for m in members) / len(members) for d in range(5)]
+                if -math.dist(row, mean) > best:
+                    best, best_class = -math.dist(row, mean), name
+        asked += 1
+        right += best_class == labels[i]
+    return right / asked
+
+
+@pytest.mark.parametrize("classifier", ["nearest", "prototype"])
+def test_against_loops(data, classifier):
+    rows, labels, support = data
+    found = episode_accuracy(rows, labels, support, classifier=classifier)
+    expected = [by_loops(rows, labels, set(map(int, s)), classifier) for s in support]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    assert found.max() > 0.4
+
+
+def test_given_queries_and_errors(data):
+    rows, labels, support = data
+    asked = [np.array([i for i in range(72) if i not in set(s)])[:7] for s in support[:2]]
+    found = episode_accuracy(rows, labels, support[:2], query=asked)
+    assert found.shape == (2,)
+    for wrong, message in [
+        ([[0, 0]], "a row stands twice"),
+        ([[72]], r"lie in 0\.\.71"),
+        ([[]], "non-empty list"),
+        ([list(range(72))], "no image is left"),
+    ]:
+        with pytest.raises(DataError, match=message):
+            episode_accuracy(rows, labels, wrong)
+    with pytest.raises(DataError, match="both support and query"):
+        episode_accuracy(rows, labels, [[0, 1]], query=[[1, 2]])
+    with pytest.raises(UsageError, match="classifier 'svm'"):
+        episode_accuracy(rows, labels, support, classifier="svm")
+
+
+def test_nearest_ignores_the_length_of_vectors_and_prototype_does_not(data):
+    rows, labels, support = data
+    longer = rows * np.linspace(1, 9, 72)[:, None].astype(np.float32)
+    near = [episode_accuracy(x, labels, support) for x in (rows, longer)]
+    np.testing.assert_array_equal(*near)
+    proto = [episode_accuracy(x, labels, support, classifier="prototype") for x in (rows, longer)]
+    assert (proto[0] != proto[1]).any()
+
+
+def test_t_interval():
+    values = [0.61, 0.64, 0.58, 0.66, 0.6]
+    estimate = t_interval(values, over="seeds")
+    low, high = stats.t.interval(0.95, 4, np.mean(values), stats.sem(values))
+    assert (estimate.low, estimate.high) == pytest.approx((low, high))
+    assert (estimate.n, estimate.estimator) == (5, "t over 5 seeds")
+    assert math.isnan(t_interval([0.5]).half_width)
+    with pytest.raises(UsageError):
+        t_interval([])

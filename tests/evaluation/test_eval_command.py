@@ -1,0 +1,91 @@
+"""``oodml eval`` on every file format."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from typer.testing import CliRunner
+
+from oodml.cli.eval import app
+from oodml.core.errors import OodmlError
+from oodml.core.vectors import VectorTable, write_vectors
+from oodml.evaluation import evaluate, load_ranks
+
+
+@pytest.fixture
+def files(tmp_path):
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(30, 8)).astype(np.float32)
+    ids = tuple(f"im{i}" for i in range(30))
+    labels = tuple(f"class {i % 5}" for i in range(30))
+    write_vectors(tmp_path / "e.parquet", VectorTable(ids, rows, {"label": labels}))
+    np.save(tmp_path / "e.npy", rows)
+    save_file({"embeddings": torch.from_numpy(rows)}, tmp_path / "e.safetensors")
+    order = random.permutation(30)
+    lines = [f"{ids[i]},{labels[i]}" for i in order]
+    (tmp_path / "labels.csv").write_text("id,label\n" + "\n".join(lines) + "\nother,x\n")
+    (tmp_path / "ids.csv").write_text("id\n" + "\n".join(ids) + "\n")
+    (tmp_path / "rowwise.csv").write_text("label\n" + "\n".join(labels) + "\n")
+    return tmp_path, evaluate(rows, labels).metrics
+
+
+def run(*arguments, code=0):
+    result = CliRunner().invoke(app, [str(one) for one in arguments])
+    if code == 0 and result.exception:
+        raise result.exception
+    return result
+
+
+def test_formats_agree(files):
+    folder, expected = files
+    for arguments in [
+        (folder / "e.parquet", "--labels", "label"),
+        (folder / "e.parquet", "--labels", folder / "labels.csv"),
+        (folder / "e.npy", "--labels", folder / "labels.csv", "--ids", folder / "ids.csv"),
+        (folder / "e.npy", "--labels", folder / "rowwise.csv"),
+        (folder / "e.safetensors", "--labels", folder / "labels.csv", "--ids", folder / "ids.csv"),
+    ]:
+        printed = json.loads(run(*arguments, "--json").stdout)
+        assert printed["metrics"] == pytest.approx(expected)
+
+
+def test_table_and_saved_ranks(files):
+    folder, _ = files
+    out = folder / "out" / "ranks.parquet"
+    result = run(
+        folder / "e.parquet", "--labels", "label", "--metrics", "recall_at_3,mrr",
+        "--similarity", "euclidean", "--save-ranks", out,
+    )  # fmt: skip
+    assert "recall_at_3" in result.stdout
+    assert "30 queries of 5 classes" in result.stdout
+    assert load_ranks(out).query_ids[3] == "im3"
+
+
+def test_gallery(files):
+    folder, _ = files
+    result = run(
+        folder / "e.parquet", "--labels", "label", "--gallery", folder / "e.parquet", "--json"
+    )
+    assert json.loads(result.stdout)["counts"]["gallery"] == 29  # oneself is left out by id
+
+
+def test_messages(files):
+    folder, _ = files
+    (folder / "few.csv").write_text("id,label\nim0,a\n")
+    for arguments, message in [
+        ((folder / "e.parquet", "--labels", "species"), "neither a file nor a column"),
+        ((folder / "e.parquet", "--labels", folder / "few.csv"), "no label for 29 of 30"),
+        ((folder / "e.npy", "--labels", folder / "few.csv"), "must match row by row"),
+        ((folder / "e.npy", "--labels", "label"), "columns: none"),
+        ((folder / "gone.npy", "--labels", "label"), "no such file"),
+        ((folder / "e.txt", "--labels", "label"), "expected a .parquet"),
+        ((folder / "e.parquet", "--labels", "label", "--metrics", "recal_at_1"), "did you mean"),
+        ((folder / "e.parquet", "--labels", "label", "--ids", folder / "ids.csv"), "has ids"),
+    ]:
+        result = run(*arguments, code=1)
+        assert isinstance(result.exception, OodmlError)
+        assert message in str(result.exception)

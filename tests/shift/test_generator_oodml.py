@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shift_reference import PapersHeuristic, clustered, frechet_svd
+
+from oodml.core.errors import UsageError
+from oodml.shift import class_means
+from oodml.shift.generators import GENERATORS, Problem
+from oodml.shift.generators.oodml import OodmlOptions
+from oodml.shift.start import class_units, starting_sides
+
+
+def problem_of(classes=40, dims=24, seed=0, images=3, superclass_of=None):
+    features, names, ids = clustered(classes, dims, images, seed)
+    means = class_means(features, names, image_ids=ids)
+    units = class_units(means, superclass_of, superclass_of is not None)
+    left, right = starting_sides(means, units, None, (), (), seed)
+    return Problem(means, left, right, units, np.zeros(classes, bool), 4, None, None, seed)
+
+
+def search(problem, **options):
+    found = GENERATORS.get("oodml").search(problem, OodmlOptions(**options))
+    names = problem.means.names
+    return {
+        (p.stage, p.step): ([names[i] for i in p.left], [names[i] for i in p.right], p.shift)
+        for p in found
+    }
+
+
+def transcription(problem, swaps):
+    means = problem.means
+    of = dict(zip(means.names, means.means, strict=True))
+
+    def distance(a, b):
+        return frechet_svd(np.array(a), np.array(b))
+
+    return PapersHeuristic(
+        [means.names[i] for i in problem.left],
+        [means.names[i] for i in problem.right],
+        of,
+        swaps,
+        distance,
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(8, 60), st.integers(2, 40), st.integers(1, 3), st.integers(0, 10**6))
+def test_gives_the_classes_of_a_straight_transcription(classes, dims, swaps, seed):
+    problem = problem_of(classes, dims, seed)
+    found = search(problem, swaps_per_iteration=swaps, decision_eps=0.0, removal_iterations=12)
+    harder = transcription(problem, swaps)
+    for step, train, test in harder.run(25, 5):
+        stage = "harder" if step else "start"
+        assert found[stage, step][:2] == (train, test)
+    for step, train, test in transcription(problem, swaps).run(15, 30, descending=True):
+        stage = "easier" if step else "start"
+        assert found[stage, step][:2] == (train, test)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("swaps", [1, 2])
+def test_removal_stage_like_the_transcription(seed, swaps):
+    """Names start at the last recorded split, features one iteration ahead (the mutated list)."""
+    problem = problem_of(60, 80, seed)
+    found = search(problem, swaps_per_iteration=swaps, decision_eps=0.0, removal_iterations=15)
+    reference = transcription(problem, swaps)
+    records = reference.run(25, 5)
+    reference.names = [list(names) for names in _ordered_before_last(problem, swaps)]
+    for step, train, test in reference.remove(15, 5):
+        assert found["removal", step][:2] == (train, test)
+    assert records[-1][0] == 24 * swaps
+    stages = [key for key in found if key[0] == "removal"]
+    assert len(stages) == 15
+    sizes = {len(found[key][0]) for key in stages}
+    assert min(sizes) < 30
+
+
+def _ordered_before_last(problem, swaps):
+    """List-ordered names after 24 of the 25 iterations."""
+    other = transcription(problem, swaps)
+    used = []
+    for _ in range(24):
+        pairs = other.choose(used, 5)
+        used += pairs
+        other.swap(pairs)
+    return other.names
+
+
+def test_every_recorded_shift_is_the_exact_distance():
+    problem = problem_of(30, 40)
+    means = problem.means
+    for train, test, shift in search(problem, removal_iterations=5).values():
+        left, right = means.rows_of(train), means.rows_of(test)
+        assert shift == pytest.approx(frechet_svd(means.means[left], means.means[right]), rel=1e-9)
+
+
+def test_papers_ids_and_repaired_version():
+    problem = problem_of(60, 80)
+    faithful = search(problem, swaps_per_iteration=2)
+    assert max(step for stage, step in faithful if stage == "harder") == 48
+    assert min(step for stage, step in faithful if stage == "easier") == -28
+    repaired = search(problem, swaps_per_iteration=2, repaired=True, removal_iterations=10)
+    assert max(step for stage, step in repaired if stage == "harder") == 50
+    values = [repaired["harder", 50][2]]
+    values += [v[2] for k, v in repaired.items() if k[0] == "removal"]
+    assert max(values) > values[0]
+
+
+def test_repaired_history_rests_classes():
+    """With a history as long as the run, no class moves twice."""
+    problem = problem_of(60, 80)
+    found = search(problem, swaps_per_iteration=2, iterations=7, history=100, repaired=True)
+    start, end = found["start", 0], found["harder", 14]
+    assert len(set(start[0]) - set(end[0])) == 14
+
+
+def test_superclasses_move_whole():
+    names = [f"class{c:03d}" for c in range(40)]
+    superclass_of = {n: f"group{i % 8}" for i, n in enumerate(names)}
+    problem = problem_of(40, 24, superclass_of=superclass_of)
+    found = search(problem, swaps_per_iteration=1, history=1, easier_history=1)
+    assert len(found) > 3
+    for train, test, _ in found.values():
+        assert not {superclass_of[n] for n in train} & {superclass_of[n] for n in test}
+
+
+def test_pinned_classes_stay():
+    problem = problem_of(40, 24)
+    fixed = np.zeros(40, bool)
+    fixed[problem.left[:5]] = fixed[problem.right[:5]] = True
+    pinned = Problem(
+        problem.means, problem.left, problem.right, problem.units, fixed, 4, None, None, 0
+    )
+    names = problem.means.names
+    for train, test, _ in search(pinned).values():
+        assert {names[i] for i in problem.left[:5]} <= set(train)
+        assert {names[i] for i in problem.right[:5]} <= set(test)
+
+
+def test_unknown_removal_start_is_named():
+    with pytest.raises(UsageError, match="no harder split with id 47"):
+        search(problem_of(40), swaps_per_iteration=2, removal_iterations=3, removal_from=47)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import typer
+from shift_reference import clustered
+
+from oodml.cli import split
+from oodml.core.vectors import VectorTable, write_vectors
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs ``oodml split ...`` on a small data set; gives (exit code, stdout, stderr)."""
+    features, names, ids = clustered(24, 12, 6)
+    classes = tuple(sorted(set(names)))
+    loaded = SimpleNamespace(
+        name="toy", fingerprint="f" * 64, superclass_of=None, default_split=None
+    )
+    table = SimpleNamespace(
+        features=features,
+        image_ids=tuple(ids),
+        labels=np.searchsorted(classes, names),
+        class_names=classes,
+        manifest={"backbone": "identity", "dataset": "toy", "key": "k"},
+    )
+    monkeypatch.setattr(split, "_features", lambda *_: (loaded, table))
+    from oodml.cli import root, run_command
+
+    tree = typer.Typer()
+    tree.add_typer(split.app, name="split")
+    monkeypatch.setattr(root, "app", tree)
+
+    def command(*arguments):
+        code = run_command(["split", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return command
+
+
+MAKE = ("make", "toy", "--generator", "oodml", "--levels", "3")
+
+
+def test_make_show_check(run, tmp_path):
+    out = tmp_path / "ladder"
+    code, text, _ = run(*MAKE, "--out", out, "--seed", 1)
+    assert code == 0
+    assert "sha256" in text
+    code, text, _ = run("show", out, "--json")
+    summary = json.loads(text)
+    assert [level["index"] for level in summary["levels"]] == [0, 1, 2]
+    assert summary["features"]["backbone"] == "identity"
+    assert summary["dataset"] == "toy"
+    for flags in ((), ("--recompute",)):
+        code, text, _ = run("check", out, *flags)
+        assert code == 0
+        assert "sound" in text
+
+
+def test_check_with_a_file_of_features(run, tmp_path):
+    run(*MAKE, "--out", tmp_path / "ladder")
+    features, names, ids = clustered(24, 12, 6)
+    good, wrong = tmp_path / "good.parquet", tmp_path / "wrong.parquet"
+    write_vectors(good, VectorTable(tuple(ids), features, {"label": tuple(names)}))
+    write_vectors(wrong, VectorTable(tuple(ids), features * 1.01, {"label": tuple(names)}))
+    assert run("check", tmp_path / "ladder", "--features", good)[0] == 0
+    code, _, error = run("check", tmp_path / "ladder", "--features", wrong)
+    assert code == 1
+    assert "levels.0.shift" in error
+
+
+def test_overwrite(run, tmp_path):
+    run(*MAKE, "--out", tmp_path)
+    code, _, error = run(*MAKE, "--out", tmp_path)
+    assert code == 2
+    assert "--overwrite always" in error
+    before = (tmp_path / "ladder.json").read_bytes()
+    assert run(*MAKE, "--out", tmp_path, "--seed", 5, "--overwrite", "missing")[0] == 0
+    assert (tmp_path / "ladder.json").read_bytes() == before
+    assert run(*MAKE, "--out", tmp_path, "--seed", 5, "--overwrite", "always")[0] == 0
+    assert (tmp_path / "ladder.json").read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        (("--option", "histori=3"), "did you mean history"),
+        (("--option", "history"), "NAME=VALUE"),
+        (("--targets", "1,x"), "--targets"),
+        (("--overwrite", "maybe"), "never, missing or always"),
+        (("--generator", "nothing"), "unknown generator"),
+    ],
+)
+def test_wrong_arguments_end_with_2(run, tmp_path, flags, text):
+    code, _, error = run(*MAKE, "--out", tmp_path / "x", *flags)
+    assert code == 2
+    assert text in error
