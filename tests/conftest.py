@@ -25,3 +25,26 @@ def oodml_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "oodml-home"
     monkeypatch.setenv("OODML_HOME", str(home))
     return home
+
+
+@pytest.fixture
+def vector_data(oodml_home: Path, tmp_path: Path) -> str:
+    """A small data set of vectors with learnable classes, added as "toy": 24 classes x 12 items."""
+    import numpy as np
+
+    from oodml.cli import run_command
+    from oodml.core.vectors import VectorTable, write_vectors
+
+    rng = np.random.default_rng(0)
+    classes, items, dims = 24, 12, 16
+    centres = rng.normal(size=(classes, dims))
+    labels = np.repeat(np.arange(classes), items)
+    # noise is larger where classes do not differ, so that training has something to find
+    noise = rng.normal(size=(len(labels), dims)) * np.linspace(0.3, 2.0, dims)
+    vectors = (centres[labels] + noise).astype(np.float32)
+    ids = tuple(f"item-{i:03d}" for i in range(len(labels)))
+    table = VectorTable(ids, vectors, {"label": tuple(f"class-{c:02d}" for c in labels)})
+    write_vectors(tmp_path / "toy.parquet", table)
+    added = ["data", "add", "toy", "--kind", "vectors", "--table", str(tmp_path / "toy.parquet")]
+    assert run_command(added) == 0
+    return "toy"

@@ -6,6 +6,8 @@ import sys
 
 from oodml.core.errors import OodmlError
 
+_INTERRUPTED = 130
+
 
 def main() -> None:
     """Entry point of ``oodml`` and ``python -m oodml``: ends with 0 done, 1 failed, 2 wrong use."""
@@ -18,12 +20,12 @@ def run_command(arguments: list[str]) -> int:
 
     try:
         result = app(args=arguments, prog_name="oodml", standalone_mode=False)
+        code = result if isinstance(result, int) else 0
     except OodmlError as error:
         print(f"oodml: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("oodml: interrupted; the same command continues where it stopped", file=sys.stderr)
-        return 130
+        code = _INTERRUPTED
     except BrokenPipeError:
         return 1
     except Exception as error:
@@ -32,7 +34,9 @@ def run_command(arguments: list[str]) -> int:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):
             error.show()  # type: ignore[attr-defined]
             return int(error.exit_code)
-        if type(error).__name__ == "Abort":
-            return 130
-        raise
-    return result if isinstance(result, int) else 0
+        if type(error).__name__ != "Abort":
+            raise
+        code = _INTERRUPTED
+    if code == _INTERRUPTED:  # typer turns KeyboardInterrupt into this exit code, or into Abort
+        print("oodml: interrupted; the same command continues where it stopped", file=sys.stderr)
+    return code

@@ -35,6 +35,10 @@ def eval_command(
         None, "--metrics", help="Comma-separated, for instance recall_at_1,map_at_r."
     ),
     similarity: str = typer.Option("cosine", help="cosine, dot or euclidean."),
+    seed: int = typer.Option(0, "--seed", help="Seed of k-means (nmi, ami, f1_pairwise)."),
+    train_classes: int | None = typer.Option(
+        None, "--train-classes", help="Number of training classes, for nmi_oodml."
+    ),
     memory: int = typer.Option(256, "--memory", help="Working memory in MiB."),
     device: str | None = typer.Option(None, "--device", help="cpu (default), cuda, ..."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
@@ -64,6 +68,8 @@ def eval_command(
         similarity=similarity,
         memory_mib=memory,
         device=device,
+        seed=seed,
+        train_classes=train_classes,
     )
     if save is not None:
         save_ranks(report.ranks, save)
@@ -102,11 +108,13 @@ def _print_report(report: Report, title: str, unused_labels: int) -> None:
     table.add_column("mean per class", justify="right")
     intervals = report.intervals()
     for name, value in report.metrics.items():
-        found = intervals[name]
-        between = "-" if found.low != found.low else f"{found.low:.4f} .. {found.high:.4f}"
-        table.add_row(name, f"{value:.4f}", between, f"{report.macro[name]:.4f}")
+        found = intervals.get(name)
+        between = f"{found.low:.4f} .. {found.high:.4f}" if found and found.low == found.low else ""
+        macro = f"{report.macro[name]:.4f}" if name in report.macro else ""
+        table.add_row(name, f"{value:.4f}", between, macro)
     Console().print(table)
-    typer.echo(f"interval: {next(iter(intervals.values())).estimator}")
+    for estimator in {one.estimator for one in intervals.values()}:
+        typer.echo(f"interval: {estimator}")
 
 
 def _caption(report: Report, unused_labels: int) -> str:

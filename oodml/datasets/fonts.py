@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from collections.abc import Sequence
+import logging
+import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, features
 
 from oodml.core.errors import OodmlError
+from oodml.datasets.framing import Box, Frame
 
-# Drawn this many times larger and averaged down: hinting at small sizes would distort the shapes
-# and differs between fonts that are otherwise the same.
-_OVERSAMPLING = 4
 _ITALIC = 1  # bit 0 of OS/2.fsSelection; post.italicAngle is wrong in several fonts
+_PROBE_POINTS = 400
 
 
 def package_folder(distribution: str, module: str, install: str) -> Path:
@@ -64,7 +66,7 @@ class FontFile:
 
 def read_font(path: Path) -> FontFile:
     """Read names, weight and character map of a TrueType or OpenType file."""
-    with TTFont(path, lazy=True) as font:
+    with _quiet_font_tools(), TTFont(path, lazy=True) as font:
         names = font["name"]
         glyph_of = font.getBestCmap() or {}
         return FontFile(
@@ -76,107 +78,58 @@ def read_font(path: Path) -> FontFile:
         )
 
 
-class Drawer:
-    """Draws characters of one font, all to one scale, black on white.
+@contextmanager
+def _quiet_font_tools() -> Iterator[None]:
+    """Some icon fonts have a few spare bytes at the end of a table; no user can act on that."""
+    logger = logging.getLogger("fontTools")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
-    The scale is set by ``reference`` characters, so that an ``o`` stays smaller than an ``O`` and
-    typefaces with large and small bodies agree. A glyph is centred from left to right and stands on
-    the base line; one that would not fit is moved, and if need be shrunk, into the frame.
-    """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        size: int,
-        margin: int,
-        reference: str,
-        reference_height: int,
-        baseline: int | None,
-    ) -> None:
+class FontDrawer:
+    """Draws single characters of one font into a frame, black on white."""
+
+    def __init__(self, path: Path, frame: Frame, reference: str) -> None:
         """
         Args:
             path: the font file.
-            size: width and height of the images in pixels.
-            margin: pixels kept free on each side.
-            reference: characters whose height (of the tallest) sets the scale.
-            reference_height: that height in pixels.
-            baseline: row of the base line; None centres every glyph from top to bottom.
+            frame: where to draw; its ``reference_height`` is the median height of ``reference``.
+            reference: the characters that set the scale.
+
+        Raises:
+            OodmlError: the font draws none of them.
         """
         self._path = path
-        self._frame = size * _OVERSAMPLING
-        self._margin = margin * _OVERSAMPLING
-        self._baseline = None if baseline is None else baseline * _OVERSAMPLING
-        probe = self._font(1000)
-        ink = [box for c in reference if (box := self._ink(probe, c)[1]) is not None]
-        if not ink:
-            raise OodmlError(f"{path}: has no glyph for any of {reference!r}")
-        height = max(bottom - top for _, top, _, bottom in ink)
-        self._points = 1000 * reference_height * _OVERSAMPLING / height
+        self._frame = frame
+        probe = self._font(_PROBE_POINTS)
+        boxes = [probe.getmask(character).getbbox() for character in reference]
+        heights = [box[3] - box[1] for box in boxes if box]
+        if not heights:
+            raise OodmlError(f"{path}: has no glyph for {reference!r}")
+        self._points = _PROBE_POINTS * frame.fine_reference / statistics.median(heights)
         self._standard = self._font(self._points)
 
     def draw(self, character: str) -> NDArray[np.uint8] | None:
         """uint8 [size, size], 0 ink on 255; None when the glyph has no ink."""
-        canvas, box = self._ink(self._standard, character)
-        if box is None:
-            return None
-        room = self._frame - 2 * self._margin
-        too_large = max(box[2] - box[0], box[3] - box[1]) / room
-        if too_large > 1:
-            canvas, box = self._ink(self._font(self._points / too_large * 0.995), character)
-            if box is None:
-                return None
-        left = (self._frame - (box[2] - box[0])) // 2
-        frame = Image.new("L", (self._frame, self._frame))
-        frame.paste(canvas.crop(box), (left, self._top(box, canvas.height // 2)))
-        return 255 - np.asarray(frame.reduce(_OVERSAMPLING))
-
-    def _top(self, box: tuple[int, int, int, int], origin: int) -> int:
-        height = box[3] - box[1]
-        if self._baseline is None:
-            return (self._frame - height) // 2
-        lowest = self._frame - self._margin - height
-        return max(self._margin, min(self._baseline + box[1] - origin, lowest))
+        drawing, box, origin = self._draw(self._standard, character)
+        if box is not None and (excess := self._frame.excess(box)) > 1:
+            smaller = self._font(self._points / excess * 0.995)
+            drawing, box, origin = self._draw(smaller, character)
+        return None if box is None else self._frame.place(drawing, box, origin)
 
     def _font(self, points: float) -> ImageFont.FreeTypeFont:
         # The basic layout engine needs no system library, so every machine draws the same.
         return ImageFont.truetype(str(self._path), points, layout_engine=ImageFont.Layout.BASIC)
 
-    def _ink(
+    def _draw(
         self, font: ImageFont.FreeTypeFont, character: str
-    ) -> tuple[Image.Image, tuple[int, int, int, int] | None]:
-        """The character drawn with its origin in the middle of a wide canvas, and its ink's box."""
+    ) -> tuple[Image.Image, Box | None, int]:
+        """The character on a wide canvas, its ink's box, and the row of its base line."""
         side = int(4 * font.size)
         canvas = Image.new("L", (side, side))
         ImageDraw.Draw(canvas).text((side // 2, side // 2), character, 255, font, anchor="ls")
-        return canvas, canvas.getbbox()
-
-
-def distinct_drawings(stacks: Sequence[NDArray[np.uint8]], threshold: float) -> list[int]:
-    """Greedily keep the stacks that differ from every kept one; earlier ones win.
-
-    Args:
-        stacks: images of the same characters by different fonts, each uint8 [n, H, W], 0 is ink.
-        threshold: least difference, see ``relative_difference``.
-    """
-    kept: list[int] = []
-    for index, stack in enumerate(stacks):
-        if all(relative_difference(stack, stacks[other]) >= threshold for other in kept):
-            kept.append(index)
-    return kept
-
-
-def relative_difference(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    """Share of the ink of two drawings that they do not have in common: 0 same, 1 disjoint.
-
-    sum |a - b| / (sum a + sum b) with ink counted from white (255) down; whole numbers, so the
-    result is the same on every machine.
-    """
-    total = ink(a) + ink(b)
-    apart = int(np.abs(a.astype(np.int16) - b).sum(dtype=np.int64))
-    return apart / total if total else 0.0
-
-
-def ink(image: NDArray[np.uint8]) -> int:
-    """Total darkness of an image: the sum of 255 - pixel."""
-    return 255 * image.size - int(image.sum(dtype=np.int64))
+        return canvas, canvas.getbbox(), side // 2

@@ -4,39 +4,36 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from fontTools import unicodedata as scripts
-from numpy.typing import NDArray
 
 from oodml.core.errors import OodmlError
 from oodml.core.progress import track
 from oodml.datasets.base import ClassDataset, DatasetCard
 from oodml.datasets.fonts import (
-    Drawer,
+    FontDrawer,
     FontFile,
-    distinct_drawings,
     drawing_versions,
-    ink,
     package_folder,
     package_versions,
     read_font,
-    relative_difference,
 )
+from oodml.datasets.framing import Frame
+from oodml.datasets.lookalikes import Drawing, class_drawings, distinct_styles, merge_lookalikes
 from oodml.datasets.registry import register_dataset
-from oodml.datasets.rendering import Recipe, Rendered, Rendering, rendered_dataset
+from oodml.datasets.rendering import Recipe, Rendered, Rendering, halves, rendered_dataset
 
 _RECIPE_NUMBER = 1
 _DISTRIBUTION = "pretix-fontpack-free"
 _MODULE = "pretix_fontpackfree"
 _REGULAR = 400
 
-_SIZE = 96
-_MARGIN = 4
-_CAP_HEIGHT = 46
-_BASELINE = 74
+# Room for two accents above a capital and one below.
+_FRAME = Frame(size=96, margin=4, reference_height=46, baseline=74)
+_REFERENCE = "H"
 
 _MIN_FAMILIES = 12
 # Cuts of one typeface (hinted, subset, with another script added) differ by 0 to 0.05 of their
@@ -87,14 +84,18 @@ def _render(folder: Path) -> Rendered:
         font.family: _draw_letters(font, letters)
         for font in track(_typefaces(fonts), "Rendering glyphs")
     }
-    class_of = _merge_lookalikes(letters, drawings)
-    names = {letter: _class_name(letter) for letter in class_of.values()}
-    ordered = [names[letter] for letter in sorted(names)]
-    half = (len(ordered) + 1) // 2
+    class_of = merge_lookalikes(drawings, _SAME_LETTER, _naming_order)
+    chosen = class_drawings(drawings, class_of, _SAME_LETTER, _naming_order)
     return Rendered(
-        images=list(_images(drawings, class_of)),
-        superclass_of={name: _script(letter) for letter, name in names.items()},
-        default_split=(tuple(sorted(ordered[:half])), tuple(sorted(ordered[half:]))),
+        images=[
+            Rendering(
+                f"{_class_name(letter)}/{family.replace(' ', '-')}", _class_name(letter), image
+            )
+            for letter, images in chosen.items()
+            for family, image in images.items()
+        ],
+        superclass_of={_class_name(letter): _script(letter) for letter in chosen},
+        default_split=halves([_class_name(letter) for letter in sorted(chosen)]),
     )
 
 
@@ -109,17 +110,6 @@ def _common_letters(fonts: Sequence[FontFile]) -> list[str]:
     return sorted(letter for letter, count in families.items() if count >= _MIN_FAMILIES)
 
 
-def _drawer(font: FontFile) -> Drawer:
-    return Drawer(
-        font.path,
-        size=_SIZE,
-        margin=_MARGIN,
-        reference="H",
-        reference_height=_CAP_HEIGHT,
-        baseline=_BASELINE,
-    )
-
-
 def _typefaces(fonts: Sequence[FontFile]) -> list[FontFile]:
     """One font for each drawing of the Latin letters: the one with the most characters."""
     fonts = [font for font in fonts if all(ord(c) in font.glyph_of for c in _TELLING_LETTERS)]
@@ -129,64 +119,13 @@ def _typefaces(fonts: Sequence[FontFile]) -> list[FontFile]:
     for font in ordered:
         drawn = _draw_letters(font, _TELLING_LETTERS)
         stacks.append(np.stack([drawn[letter] for letter in _TELLING_LETTERS]))
-    return [ordered[index] for index in distinct_drawings(stacks, _SAME_TYPEFACE)]
+    return [ordered[index] for index in distinct_styles(stacks, _SAME_TYPEFACE)]
 
 
-def _draw_letters(font: FontFile, letters: Sequence[str]) -> dict[str, NDArray[np.uint8]]:
-    drawer = _drawer(font)
+def _draw_letters(font: FontFile, letters: Sequence[str]) -> dict[str, Drawing]:
+    drawer = FontDrawer(font.path, _FRAME, _REFERENCE)
     drawn = {letter: drawer.draw(letter) for letter in letters if ord(letter) in font.glyph_of}
     return {letter: image for letter, image in drawn.items() if image is not None}
-
-
-def _merge_lookalikes(
-    letters: Sequence[str], drawings: dict[str, dict[str, NDArray[np.uint8]]]
-) -> dict[str, str]:
-    """Letter -> the letter that names its class: Latin if one looks so, else lowest code point."""
-    alike: Counter[tuple[str, str]] = Counter()
-    shared = {font: set(drawn) for font, drawn in drawings.items()}
-    for drawn in drawings.values():
-        alike.update(_alike(drawn))
-    class_of = {letter: letter for letter in letters}
-    for (a, b), fonts in alike.items():
-        both = sum(a in drawn and b in drawn for drawn in shared.values())
-        if 2 * fonts >= both:
-            keep, drop = sorted((class_of[a], class_of[b]), key=_naming_order)
-            class_of = {x: keep if named == drop else named for x, named in class_of.items()}
-    return class_of
-
-
-def _alike(drawn: dict[str, NDArray[np.uint8]]) -> Iterator[tuple[str, str]]:
-    """Pairs of letters that one font draws the same way."""
-    by_ink = sorted((ink(image), letter) for letter, image in drawn.items())
-    for index, (amount, letter) in enumerate(by_ink):
-        for other_amount, other in by_ink[index + 1 :]:
-            # The difference is at least that of the amounts of ink.
-            if other_amount - amount > _SAME_LETTER * (other_amount + amount):
-                break
-            if relative_difference(drawn[letter], drawn[other]) <= _SAME_LETTER:
-                yield (letter, other) if letter < other else (other, letter)
-
-
-def _images(
-    drawings: dict[str, dict[str, NDArray[np.uint8]]], class_of: dict[str, str]
-) -> Iterator[Rendering]:
-    """One image a class and typeface; a drawing that two typefaces share stands once.
-
-    A typeface without the naming letter gives the next of its lookalikes (the micro sign for mu).
-    """
-    members: dict[str, list[str]] = defaultdict(list)
-    for letter in sorted(class_of, key=_naming_order):
-        members[class_of[letter]].append(letter)
-    for named, lookalikes in members.items():
-        seen: set[bytes] = set()
-        for family in sorted(drawings):
-            drawn = drawings[family]
-            image = next((drawn[letter] for letter in lookalikes if letter in drawn), None)
-            if image is None or image.tobytes() in seen:
-                continue
-            seen.add(image.tobytes())
-            class_name = _class_name(named)
-            yield Rendering(f"{class_name}/{family.replace(' ', '-')}", class_name, image)
 
 
 def _naming_order(letter: str) -> tuple[int, str]:

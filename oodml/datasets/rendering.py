@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -34,8 +34,8 @@ class Rendering:
 class Rendered:
     """All that a renderer gives."""
 
-    images: Iterable[Rendering]
-    superclass_of: dict[str, str]
+    images: Sequence[Rendering]
+    superclass_of: dict[str, str] | None
     default_split: tuple[tuple[str, ...], tuple[str, ...]] | None
 
 
@@ -72,6 +72,12 @@ def cache_folder(recipe: Recipe) -> Path:
     return oodml_home() / "data" / recipe.name / sha256_json(asdict(recipe))[:16]
 
 
+def halves(ordered: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Default split of a data set without a usual one: first and second half of its classes."""
+    half = (len(ordered) + 1) // 2
+    return tuple(sorted(ordered[:half])), tuple(sorted(ordered[half:]))
+
+
 def cached_counts(name: str) -> tuple[int, int] | None:
     """(images, classes) of the data set as last rendered on this machine, or None. Not checked."""
     manifests = list((oodml_home() / "data" / name).glob("*/manifest.json"))
@@ -96,7 +102,7 @@ def _write(folder: Path, recipe: Recipe, rendered: Rendered) -> None:
         "recipe": asdict(recipe),
         "image_ids": [image.image_id for image in images],
         "classes": classes,
-        "superclass_of": {name: rendered.superclass_of[name] for name in sorted(set(classes))},
+        "superclass_of": rendered.superclass_of,
         "default_split": rendered.default_split,
         "images_sha256": sha256_file(folder / "images.npy"),
         "fingerprint": dataset_fingerprint(

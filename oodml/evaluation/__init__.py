@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from oodml.evaluation.episodes import episode_accuracy
 from oodml.evaluation.estimates import Estimate, t_interval
-from oodml.evaluation.metrics import get_metric, list_metrics, register_metric
+from oodml.evaluation.metrics import (
+    get_metric,
+    list_metrics,
+    register_embedding_metric,
+    register_metric,
+)
 from oodml.evaluation.rank_files import load_ranks, save_ranks
 from oodml.evaluation.rank_table import PositiveRanks
 from oodml.evaluation.ranks import positive_ranks
 from oodml.evaluation.report import DEFAULT_METRICS, Report, evaluate, report_from_ranks
+from oodml.evaluation.verification import VerificationReport, verification
 
 __all__ = [
     "DEFAULT_METRICS",
     "Estimate",
     "PositiveRanks",
     "Report",
+    "VerificationReport",
     "episode_accuracy",
     "evaluate",
     "get_metric",
     "list_metrics",
     "load_ranks",
     "positive_ranks",
+    "register_embedding_metric",
     "register_metric",
     "report_from_ranks",
     "save_ranks",
     "t_interval",
+    "verification",
 ]

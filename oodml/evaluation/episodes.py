@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,8 @@ def episode_accuracy(
         classifier: "nearest" takes the class of the support image with the highest cosine (Scott et
             al. 2018, Adapted Deep Embeddings, histogram loss); "prototype" the class whose mean of
             the given, un-normalised vectors is nearest in squared Euclidean distance (Snell et al.
-            2017). Ties go to the earlier support image, or to the class that comes first in it.
+            2017); "linear" is a logistic regression on unit vectors (C = 1, as in Tian et al. 2020).
+            Ties go to the earlier support image, or to the class that comes first in it.
 
     Computed in float64. Raises DataError for rows out of range, an episode without support or
     queries, or an image that is both support and query.
@@ -63,6 +65,16 @@ def episode_accuracy(
     return accuracies
 
 
+@dataclass(frozen=True)
+class _Scorer:
+    """The class of a query x is ``codes[argmax(weights @ x + bias)]``."""
+
+    weights: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    codes: NDArray[np.int64]
+    unit_queries: bool
+
+
 def _accuracy(
     matrix: NDArray[Any],
     codes: NDArray[np.int64],
@@ -70,37 +82,53 @@ def _accuracy(
     asked: NDArray[np.int64],
     classifier: str,
 ) -> float:
-    targets, target_codes = _CLASSIFIERS[classifier](matrix[shots].astype(np.float64), codes[shots])
-    half = 0.5 * (targets**2).sum(axis=1) if classifier == "prototype" else 0.0
-    step = max(1, _BLOCK_BYTES // (8 * (len(targets) + matrix.shape[1])))
+    scorer = _CLASSIFIERS[classifier](matrix[shots].astype(np.float64), codes[shots])
+    step = max(1, _BLOCK_BYTES // (8 * (len(scorer.bias) + matrix.shape[1])))
     right = 0
     for start in range(0, len(asked), step):
         block = asked[start : start + step]
-        # A query's own length changes no order, neither of cosines nor of distances.
-        scores = matrix[block].astype(np.float64) @ targets.T - half
-        right += int((target_codes[scores.argmax(axis=1)] == codes[block]).sum())
+        rows = matrix[block].astype(np.float64)
+        if scorer.unit_queries:
+            rows = _unit(rows)
+        scores = rows @ scorer.weights.T + scorer.bias
+        right += int((scorer.codes[scores.argmax(axis=1)] == codes[block]).sum())
     return right / len(asked)
 
 
-def _unit_support(
-    rows: NDArray[np.float64], codes: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(length == 0, 1.0, length), codes
+    return rows / np.where(length == 0, 1.0, length)
 
 
-def _prototypes(
-    rows: NDArray[np.float64], codes: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _nearest(rows: NDArray[np.float64], codes: NDArray[np.int64]) -> _Scorer:
+    return _Scorer(_unit(rows), np.zeros(len(rows)), codes, unit_queries=True)
+
+
+def _prototypes(rows: NDArray[np.float64], codes: NDArray[np.int64]) -> _Scorer:
     classes, first, member = np.unique(codes, return_index=True, return_inverse=True)
     means = np.zeros((len(classes), rows.shape[1]))
     np.add.at(means, member, rows)
     means /= np.bincount(member)[:, None]
     order = np.argsort(first)
-    return means[order], classes[order]
+    means = means[order]
+    # |x - m|^2 and |m|^2 - 2 x.m order the classes alike.
+    return _Scorer(means, -0.5 * (means**2).sum(axis=1), classes[order], unit_queries=False)
 
 
-_CLASSIFIERS = {"nearest": _unit_support, "prototype": _prototypes}
+def _linear_probe(rows: NDArray[np.float64], codes: NDArray[np.int64]) -> _Scorer:
+    from sklearn.linear_model import LogisticRegression
+
+    classes = np.unique(codes)
+    if len(classes) == 1:
+        return _Scorer(np.zeros((1, rows.shape[1])), np.zeros(1), classes, unit_queries=True)
+    model = LogisticRegression(C=1.0, max_iter=1000).fit(_unit(rows), codes)
+    weights, bias = model.coef_, model.intercept_
+    if len(classes) == 2:  # scikit-learn keeps one row for two classes
+        weights, bias = np.vstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
+    return _Scorer(weights, bias, model.classes_, unit_queries=True)
+
+
+_CLASSIFIERS = {"nearest": _nearest, "prototype": _prototypes, "linear": _linear_probe}
 
 
 def _complement(codes: NDArray[np.int64], shots: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
+from oodml.evaluation.threads import run_in_threads
 
 Similarity = Literal["cosine", "dot", "euclidean"]
-_PIECE_BYTES = 8 << 20
+_PIECE_BYTES = 1 << 20  # in float64; small enough to stay in a core's cache
 
 
 @dataclass(frozen=True)
@@ -88,15 +89,19 @@ def prepare(
     rows = np.empty((n, dim), np.float32)
     lengths = np.empty(n)
     scale = 1.0 if similarity == "cosine" or largest == 0 else 2.0 ** -np.ceil(np.log2(largest))
-    for start, stop in _pieces(n, dim):
-        piece = matrix[order[start:stop]].astype(np.float64)
+
+    def fill(bounds: tuple[int, int]) -> None:
+        at = slice(*bounds)
+        piece = matrix[order[at]].astype(np.float64)
         if similarity == "cosine":
             norm = _lengths(piece)
             piece /= np.where(norm == 0, 1.0, norm)[:, None]
         else:
             piece *= scale
-        rows[start:stop] = piece
-        lengths[start:stop] = _lengths(rows[start:stop].astype(np.float64))
+        rows[at] = piece
+        lengths[at] = _lengths(rows[at].astype(np.float64))
+
+    run_in_threads(fill, _pieces(n, dim))
     half = 0.5 * lengths**2 if similarity == "euclidean" else np.zeros(n)
     return PreparedRows(rows, lengths, half)
 

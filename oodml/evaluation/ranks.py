@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
@@ -102,10 +103,6 @@ def _count(
     embeddings: Any,
     device: str | None,
 ) -> tuple[Thresholds, Tally]:
-    import torch
-
-    from oodml.evaluation.counting import count_negatives_above
-
     largest = 1.0
     if similarity != "cosine":
         largest = max(
@@ -118,10 +115,19 @@ def _count(
     budget = memory_mib << 20
     thresholds = positive_thresholds(queries, gallery, pairing, budget)
     where = device or str(getattr(embeddings, "device", "cpu"))
-    tally = count_negatives_above(
+    if where == "cpu" and importlib.util.find_spec("numba") is not None:
+        from oodml.evaluation.fast_counting import count_negatives_above_on_cpu
+
+        return thresholds, count_negatives_above_on_cpu(
+            queries, gallery, pairing, thresholds, budget_bytes=budget
+        )
+    import torch
+
+    from oodml.evaluation.counting import count_negatives_above
+
+    return thresholds, count_negatives_above(
         queries, gallery, pairing, thresholds, budget_bytes=budget, device=torch.device(where)
     )
-    return thresholds, tally
 
 
 def _assemble(
@@ -135,9 +141,15 @@ def _assemble(
     counts = pairing.positives()
     before = tally.above + tally.tied_before
     query = np.repeat(np.arange(len(counts)), counts)
-    # Most similar first. Equal `before` says that no negative stands between two positives, not
-    # that they tie; then fewer negatives strictly above, or the higher threshold, comes first.
-    order = np.lexsort((-np.arange(len(query)), tally.above, before, query))
+    # Most similar first: the highest threshold, if ties do not want it otherwise. Equal `before`
+    # says that no negative stands between two positives, not that they tie; then the one with fewer
+    # negatives strictly above, or the higher threshold, comes first.
+    order = (thresholds.offsets[:-1] + thresholds.offsets[1:])[query] - 1 - np.arange(len(query))
+    inside = np.diff(query) == 0
+    if np.any(inside & (np.diff(before[order]) < 0)) or np.any(
+        inside & (np.diff(before[order]) == 0) & (np.diff(tally.above[order]) < 0)
+    ):
+        order = np.lexsort((-np.arange(len(query)), tally.above, before, query))
     place = np.arange(len(order)) - np.repeat(thresholds.offsets[:-1], counts)
     ranks = before[order] + place + 1
 

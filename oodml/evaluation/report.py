@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
+from oodml.evaluation.embedding_set import EmbeddingSet
 from oodml.evaluation.estimates import Estimate
 from oodml.evaluation.metrics import Metric, get_metric
+from oodml.evaluation.pairing import pair_up
+from oodml.evaluation.prepare import as_matrix
 from oodml.evaluation.rank_table import PositiveRanks
 from oodml.evaluation.ranks import DEFAULT_MEMORY_MIB, positive_ranks
 from oodml.evaluation.uncertainty.bootstrap import IntervalMethod, bootstrap_intervals
@@ -33,8 +36,9 @@ class Report:
     """Scores of one set of embeddings.
 
     Attributes:
-        metrics: name -> mean over scored queries (micro average).
-        macro: name -> mean over classes of the class means.
+        metrics: name -> mean over scored queries (micro average); for metrics on embeddings, such
+            as "nmi", the value.
+        macro: name -> mean over classes of the class means, for retrieval metrics.
         counts: queries (scored), queries_without_positives, unlabelled_queries, classes, gallery,
             positive_pairs, tied_positives (positives with a negative exactly as similar).
         ranks: the table all of it was derived from.
@@ -118,7 +122,7 @@ class Report:
     def _of(self, name: str) -> NDArray[np.float64]:
         if name not in self._values:
             known = ", ".join(self._values)
-            raise UsageError(f"metric {name!r} is not in this report (it has: {known})")
+            raise UsageError(f"no values by query for metric {name!r} in this report ({known})")
         return self._values[name]
 
 
@@ -134,21 +138,30 @@ def evaluate(
     similarity: str = "cosine",
     memory_mib: int = DEFAULT_MEMORY_MIB,
     device: str | None = None,
+    seed: int = 0,
+    train_classes: int | None = None,
 ) -> Report:
-    """Score embeddings by exact retrieval.
+    """Score embeddings by exact retrieval and, if asked for, clustering and geometry.
 
     Args:
-        metrics: names such as "recall_at_1", "map_at_r"; see `oodml.evaluation.list_metrics`.
-            Default: `DEFAULT_METRICS`.
+        metrics: names such as "recall_at_1", "map_at_r", "nmi"; see
+            `oodml.evaluation.list_metrics`. Default: `DEFAULT_METRICS`.
+        seed: fixes k-means, for clustering metrics.
+        train_classes: number of training classes, for metrics that ask for it ("nmi_oodml").
 
     The other arguments are those of `positive_ranks`, which also says how the query itself, ties,
     singletons, zero vectors and unlabelled rows are treated.
 
     Raises:
-        UsageError: an unknown metric.
+        UsageError: an unknown metric, or one on embeddings together with a gallery.
         DataError: as in `positive_ranks`, and when no query has a positive.
     """
     chosen = resolve_metrics(metrics)
+    if not chosen:
+        raise UsageError("metrics: give at least one name")
+    on_embeddings = [metric for metric in chosen if metric.takes == "embeddings"]
+    if on_embeddings and gallery_embeddings is not None:
+        raise UsageError(f"metric {on_embeddings[0].name!r} is for one set, without a gallery")
     ranks = positive_ranks(
         embeddings,
         labels,
@@ -160,7 +173,26 @@ def evaluate(
         memory_mib=memory_mib,
         device=device,
     )
-    return report_from_ranks(ranks, chosen)
+    report = report_from_ranks(ranks, [metric for metric in chosen if metric.takes == "ranks"])
+    if not on_embeddings:
+        return report
+    matrix, codes = _labelled_rows(embeddings, labels)
+    rows = EmbeddingSet(
+        matrix, codes, seed=seed, train_classes=train_classes, memory_mib=memory_mib
+    )
+    values = report.metrics | {one.name: one.of_embeddings(rows) for one in on_embeddings}
+    return replace(report, metrics={metric.name: values[metric.name] for metric in chosen})
+
+
+def _labelled_rows(
+    embeddings: Any, labels: Sequence[Any] | NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    matrix = as_matrix(embeddings, "embeddings")
+    pairing = pair_up(labels, None, None, None)
+    rows = np.sort(pairing.query_rows)
+    codes = np.empty(len(matrix), np.int64)
+    codes[pairing.query_rows] = pairing.query_class
+    return (matrix if len(rows) == len(matrix) else matrix[rows]), codes[rows]
 
 
 def report_from_ranks(
@@ -203,8 +235,6 @@ def resolve_metrics(metrics: Sequence[str | Metric] | None) -> list[Metric]:
         for one in (DEFAULT_METRICS if metrics is None else metrics)
     ]
     names = [metric.name for metric in chosen]
-    if not names:
-        raise UsageError("metrics: give at least one name")
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"metrics: {name!r} stands twice")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,6 +11,10 @@ from numpy.typing import NDArray
 
 from oodml.evaluation.pairing import Pairing
 from oodml.evaluation.prepare import PreparedRows
+from oodml.evaluation.threads import run_in_threads
+
+_SMALL_CLASS = 32
+_QUERIES_A_PIECE = 1024
 
 
 @dataclass(frozen=True)
@@ -32,19 +37,56 @@ class Thresholds:
 def positive_thresholds(
     queries: PreparedRows, gallery: PreparedRows, pairing: Pairing, budget_bytes: int
 ) -> Thresholds:
-    """Compute all thresholds, one small matrix product a class."""
+    """Compute all thresholds: small classes in a compiled loop, others by a product a class."""
     counts = pairing.positives()
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     total = int(offsets[-1])
     result = Thresholds(offsets, np.empty(total), np.empty(total, np.int64), np.empty(total))
+    looped = 0
+    if importlib.util.find_spec("numba") is not None:
+        looped = _SMALL_CLASS
+        _fill_small(result, queries, gallery, pairing, looped)
+    if not np.any(pairing.last - pairing.first > looped):
+        return result
     for start, stop in _class_runs(pairing.query_class):
         first, last = int(pairing.first[start]), int(pairing.last[start])
-        if first == last:
+        if last - first <= looped:
             continue
         step = max(1, budget_bytes // (48 * (last - first)))
         for begin in range(start, stop, step):
             _fill(result, queries, gallery, pairing, begin, min(stop, begin + step))
     return result
+
+
+def _fill_small(
+    result: Thresholds,
+    queries: PreparedRows,
+    gallery: PreparedRows,
+    pairing: Pairing,
+    largest: int,
+) -> None:
+    from oodml.evaluation import kernels
+
+    def fill(start: int) -> None:
+        kernels.thresholds_of(
+            start,
+            min(start + _QUERIES_A_PIECE, len(queries.rows)),
+            largest,
+            queries.rows,
+            gallery.rows,
+            gallery.lengths,
+            gallery.half_squares,
+            pairing.gallery_rows,
+            pairing.first,
+            pairing.last,
+            pairing.self_column,
+            result.offsets,
+            result.values,
+            result.positions,
+            result.lengths,
+        )
+
+    run_in_threads(fill, range(0, len(queries.rows), _QUERIES_A_PIECE))
 
 
 def _fill(

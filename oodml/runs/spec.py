@@ -48,6 +48,11 @@ class LadderSettings(_Section):
 
     path: Path | None = None
     generator: str = "oodml"
+    start: Literal["conventional", "halves", "random"] = Field(
+        "conventional",
+        description="partition the search starts from: the data set's conventional split where it "
+        "has one, the first and second half of the sorted classes, or seeded random halves",
+    )
     levels: int = Field(4, ge=1)
     seed: int = Field(0, ge=0)
     val_fraction: float = Field(0.25, gt=0, lt=1)

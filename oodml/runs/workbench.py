@@ -137,7 +137,7 @@ def _ladder(
         generator=wanted.generator,
         levels=wanted.levels,
         superclass_of=dataset.superclass_of,
-        default_split=dataset.default_split,
+        default_split=_start(wanted.start, dataset),
         val_fraction=wanted.val_fraction,
         shots=wanted.shots,
         episodes=wanted.episodes,
@@ -147,6 +147,16 @@ def _ladder(
     ladder.save(folder)
     write_json(made_from, identity)
     return ladder
+
+
+def _start(start: str, dataset: ClassDataset) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """The partition a generator starts from; None for seeded random halves."""
+    if start == "conventional":
+        return dataset.default_split
+    if start == "halves":
+        middle = len(dataset.class_names) // 2
+        return dataset.class_names[:middle], dataset.class_names[middle:]
+    return None
 
 
 def _check_fits(ladder: Ladder, dataset: ClassDataset, path: Path) -> None:

@@ -3,24 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from oodml.core.errors import DataError, UsageError
-from oodml.core.hashing import derived_seed
 from oodml.shift.checks import level_counts
-from oodml.shift.episodes import draw_episodes
-from oodml.shift.generators import GENERATORS, Partition, Problem
+from oodml.shift.controls import level_controls
+from oodml.shift.episodes import EpisodeTable, draw_episodes
+from oodml.shift.generators import GENERATORS, Generator, Partition, Problem
+from oodml.shift.generators.removal import removal_stage
+from oodml.shift.labelled import LabelledFeatures
 from oodml.shift.ladder import Ladder, Level
-from oodml.shift.means import ClassMeans, class_means, leave_out
+from oodml.shift.means import ClassMeans, leave_out
 from oodml.shift.options import parse_options
 from oodml.shift.placing import place_levels
 from oodml.shift.start import class_units, starting_sides
+from oodml.shift.validation import split_validation
 
 MEASURE = "frechet_class_means"
 _MANIFEST = ("backbone", "weights_sha256", "preprocessing", "precision", "dim", "key")
+
+
+@dataclass(frozen=True)
+class LadderSettings:
+    """What every generator has in common; see :func:`generate_ladder`."""
+
+    levels: int
+    targets: tuple[float, ...] | None
+    keep_superclasses: bool
+    pinned_train: tuple[str, ...]
+    pinned_test: tuple[str, ...]
+    min_images: int
+    image_tolerance: float | None
+    remove_classes: int
+    val_fraction: float
+    shots: tuple[int, ...]
+    episodes: int
+    seed: int
+
+    def check(self) -> None:
+        """Raise UsageError for values that make no sense."""
+        if self.levels < 1:
+            raise UsageError(f"levels is {self.levels}, expected at least 1")
+        if not 0.0 <= self.val_fraction < 1.0:
+            raise UsageError(f"val_fraction is {self.val_fraction}, expected 0 <= val_fraction < 1")
+        if any(count < 1 for count in self.shots) or self.episodes < 0:
+            raise UsageError("shots must be at least 1 and episodes at least 0")
+        if self.image_tolerance is not None and self.image_tolerance < 0:
+            raise UsageError(f"image_tolerance is {self.image_tolerance}, expected at least 0")
+        if self.remove_classes < 0:
+            raise UsageError(f"remove_classes is {self.remove_classes}, expected at least 0")
+        if self.targets is None:
+            return
+        if len(self.targets) != self.levels:
+            raise UsageError(f"{len(self.targets)} targets for {self.levels} levels; one a level")
+        growing = list(self.targets) == sorted(set(self.targets))
+        if not np.isfinite(self.targets).all() or not growing or self.targets[0] < 0:
+            raise UsageError(
+                f"targets {list(self.targets)} must be growing, finite and not negative"
+            )
 
 
 def generate_ladder(
@@ -39,6 +82,7 @@ def generate_ladder(
     pinned_test: Sequence[str] = (),
     min_images: int = 2,
     image_tolerance: float | None = None,
+    remove_classes: int = 0,
     val_fraction: float = 0.25,
     shots: Sequence[int] = (2, 5, 10),
     episodes: int = 10,
@@ -66,6 +110,8 @@ def generate_ladder(
         pinned_train, pinned_test: classes that stay on their side in every level.
         min_images: classes with fewer images are left out, and said so in the ladder.
         image_tolerance: how far the image count of a side may move from the start, relative.
+        remove_classes: after the search, delete up to this many classes from each side of the
+            hardest partition, which raises the shift beyond what swapping can reach.
         val_fraction: share of the training classes kept for validation.
         shots, episodes: few-shot supports drawn for every level.
         seed: of every random choice. The result depends neither on the order of rows nor on the
@@ -76,68 +122,120 @@ def generate_ladder(
         UsageError: unknown generator or option, more levels than shifts reached, bad arguments.
         DataError: features or labels that cannot be used.
     """
-    table = _Table.of(features, labels, image_ids, class_names)
+    table = LabelledFeatures.of(features, labels, image_ids, class_names)
     entry = GENERATORS.get(generator)
     chosen = parse_options(entry.options, options, f"generator {generator}")
-    wanted = _check_arguments(levels, targets, val_fraction, shots, episodes, image_tolerance)
-    all_means = class_means(table.features, table.names, image_ids=table.image_ids)
-    means, too_few = leave_out(all_means, min_images)
-    _enough_classes(means, levels, len(too_few), min_images)
-    units = class_units(means, superclass_of, keep_superclasses)
-    left, right = starting_sides(means, units, default_split, pinned_train, pinned_test, seed)
-    fixed = np.zeros(len(means), dtype=bool)
-    fixed[means.rows_of([*pinned_train, *pinned_test])] = True
-    problem = Problem(means, left, right, units, fixed, levels, wanted, image_tolerance, seed)
-    found = entry.search(problem, chosen)
-    placed = place_levels(found, levels, wanted)
-    images = {n: int(c) for n, c in zip(means.names, means.images, strict=True)}
+    settings = LadderSettings(
+        levels=levels,
+        targets=None if targets is None else tuple(float(value) for value in targets),
+        keep_superclasses=keep_superclasses,
+        pinned_train=tuple(pinned_train),
+        pinned_test=tuple(pinned_test),
+        min_images=min_images,
+        image_tolerance=image_tolerance,
+        remove_classes=remove_classes,
+        val_fraction=val_fraction,
+        shots=tuple(shots),
+        episodes=episodes,
+        seed=seed,
+    )
+    settings.check()
+    means, too_few = leave_out(table.means(), min_images)
+    _enough_classes(means, settings, len(too_few))
+    problem = _problem(means, settings, superclass_of, default_split)
+    if entry.adjust is not None:
+        problem = entry.adjust(problem)
+    start = problem.partition(problem.left, problem.right, "start", 0)
+    placed = _place(problem, entry, chosen, settings)
     rungs = tuple(
-        _level(index, partition, target, means, images, val_fraction, seed)
+        _level(index, partition, target, start, problem, settings)
         for index, (partition, target) in enumerate(placed)
     )
     used = {n for rung in rungs for n in rung.training_side + rung.test}
+    used |= {means.names[row] for row in (*start.left, *start.right)}
     manifest = table.manifest
+    recorded = asdict(settings) | asdict(chosen)
+    recorded |= {"image_tolerance": problem.image_tolerance}
+    recorded |= {"from_default_split": default_split is not None}
+    del recorded["seed"], recorded["levels"]
     return Ladder(
         name=name or f"{dataset or manifest.get('dataset', 'ladder')}-{generator}-{levels}",
         dataset=str(dataset or manifest.get("dataset", "")),
         dataset_fingerprint=str(dataset_fingerprint or manifest.get("dataset_fingerprint", "")),
         features={"dim": means.dims} | {k: manifest[k] for k in _MANIFEST if k in manifest},
         generator=generator,
-        options=_recorded(chosen, locals()),
+        options={k: list(v) if isinstance(v, tuple) else v for k, v in recorded.items()},
         measure=MEASURE,
         seed=seed,
         levels=rungs,
-        images={n: count for n, count in images.items() if n in used},
+        images={n: int(c) for n, c in zip(means.names, means.images, strict=True) if n in used},
         left_out={n: f"{count} image(s), fewer than {min_images}" for n, count in too_few.items()},
-        episode_table=table.episodes(means, rungs, shots, episodes, seed),
+        episode_table=_episodes(table, means, rungs, settings),
     ).sealed()
 
 
-def split_validation(
-    names: Sequence[str], fraction: float, seed: int
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Training classes split by class into (train, val), both sorted.
+def _problem(
+    means: ClassMeans,
+    settings: LadderSettings,
+    superclass_of: Mapping[str, str] | None,
+    default_split: tuple[Sequence[str], Sequence[str]] | None,
+) -> Problem:
+    pinned = settings.pinned_train, settings.pinned_test
+    units = class_units(means, superclass_of, settings.keep_superclasses)
+    left, right = starting_sides(means, units, default_split, *pinned, settings.seed)
+    fixed = np.zeros(len(means), dtype=bool)
+    fixed[means.rows_of([*pinned[0], *pinned[1]])] = True
+    return Problem(
+        means=means,
+        left=left,
+        right=right,
+        units=units,
+        fixed=fixed,
+        levels=settings.levels,
+        targets=settings.targets,
+        image_tolerance=settings.image_tolerance,
+        seed=settings.seed,
+    )
 
-    Classes are ranked by a seeded hash of their name, so a class that stays on the training side
-    mostly stays in its part from level to level. ceil(fraction * n) go to val, as in the papers
-    (98 classes: 73 and 25), but at least one class stays in train.
-    """
-    count = min(int(np.ceil(round(fraction * len(names), 9))), len(names) - 1)
-    ranked = sorted(names, key=lambda n: (derived_seed("validation class", seed, n), n))
-    return tuple(sorted(ranked[count:])), tuple(sorted(ranked[:count]))
+
+def _place(
+    problem: Problem, entry: Generator, options: Any, settings: LadderSettings
+) -> list[tuple[Partition, float]]:
+    """Search, remove classes, choose levels, and move each level to its target."""
+    found = entry.search(problem, options)
+    if settings.remove_classes:
+        hardest = max(found, key=lambda partition: partition.shift)
+        found = [*found, *removal_stage(problem, hardest, settings.remove_classes)]
+    placed = place_levels(found, settings.levels, settings.targets)
+    if entry.refine is None:
+        return placed
+    low = min(partition.shift for partition in found)
+    high = max(partition.shift for partition in found)
+    for index, (partition, target) in enumerate(placed):
+        if not low <= target <= high:
+            continue
+        moved = entry.refine(problem, options, partition, target)
+        below = placed[index - 1][0].shift if index else -np.inf
+        above = placed[index + 1][0].shift if index + 1 < len(placed) else np.inf
+        if below < moved.shift < above:
+            placed[index] = moved, target
+    return placed
 
 
 def _level(
     index: int,
     partition: Partition,
     target: float,
-    means: ClassMeans,
-    images: Mapping[str, int],
-    val_fraction: float,
-    seed: int,
+    start: Partition,
+    problem: Problem,
+    settings: LadderSettings,
 ) -> Level:
+    means = problem.means
+    # Once more from scratch: a search may have kept its value up to date step by step.
+    partition = replace(partition, shift=means.frechet(partition.left, partition.right))
+    images = {n: int(count) for n, count in zip(means.names, means.images, strict=True)}
     side = [means.names[row] for row in partition.left]
-    train, val = split_validation(side, val_fraction, seed)
+    train, val = split_validation(side, settings.val_fraction, settings.seed)
     test = tuple(sorted(means.names[row] for row in partition.right))
     return Level(
         index=index,
@@ -150,125 +248,33 @@ def _level(
         counts=level_counts(train, val, test, images),
         stage=partition.stage,
         step=partition.step,
+        controls=level_controls(partition, start, means, settings.val_fraction, settings.seed),
     )
 
 
-class _Table:
-    """Features with class names and ids, whatever form they came in."""
-
-    def __init__(
-        self,
-        features: Any,
-        names: Any,
-        image_ids: Sequence[str] | None,
-        manifest: Mapping[str, Any],
-    ) -> None:
-        self.features = features
-        self.names = names
-        self.image_ids = image_ids
-        self.manifest = manifest
-
-    @classmethod
-    def of(
-        cls,
-        features: Any,
-        labels: Sequence[Any] | None,
-        image_ids: Sequence[str] | None,
-        class_names: Sequence[str] | None,
-    ) -> _Table:
-        if hasattr(features, "class_names") and hasattr(features, "features"):
-            names = np.asarray(features.class_names, dtype=str)[np.asarray(features.labels)]
-            if labels is not None:
-                names = np.asarray(labels, dtype=str)
-            return cls(features.features, names, features.image_ids, features.manifest)
-        if labels is None:
-            raise UsageError(
-                "labels are missing: give a class name or number for every feature row"
-            )
-        array = np.asarray(features)
-        if array.dtype.kind not in "fiu":
-            raise DataError(f"features hold {array.dtype}, expected real numbers")
-        names = _class_names(labels, class_names)
-        if image_ids is not None and len(set(image_ids)) != len(image_ids):
-            raise DataError("image_ids: ids must be unique")
-        return cls(array, names, image_ids, {})
-
-    def episodes(
-        self,
-        means: ClassMeans,
-        rungs: Sequence[Level],
-        shots: Sequence[int],
-        episodes: int,
-        seed: int,
-    ) -> Any:
-        if self.image_ids is None or not shots or not episodes:
-            return None
-        images_of = {
-            name: [self.image_ids[row] for row in rows]
-            for name, rows in zip(means.names, means.rows, strict=True)
-        }
-        return draw_episodes(
-            [rung.test for rung in rungs], images_of, shots=shots, episodes=episodes, seed=seed
-        )
-
-
-def _class_names(labels: Sequence[Any], class_names: Sequence[str] | None) -> Any:
-    values = np.asarray(labels)
-    if class_names is None:
-        return values.astype(str)
-    if len(set(class_names)) != len(class_names):
-        twice = next(n for n in class_names if list(class_names).count(n) > 1)
-        raise DataError(f"class name {twice!r} stands more than once; class names must be unique")
-    if values.dtype.kind not in "iu":
-        raise UsageError("class_names go with integer labels; these labels are names already")
-    if len(values) and (values.min() < 0 or values.max() >= len(class_names)):
-        raise DataError(
-            f"labels run from {values.min()} to {values.max()}, "
-            f"but there are {len(class_names)} class names"
-        )
-    return np.asarray(class_names, dtype=str)[values]
-
-
-def _check_arguments(
-    levels: int,
-    targets: Sequence[float] | None,
-    val_fraction: float,
-    shots: Sequence[int],
-    episodes: int,
-    image_tolerance: float | None,
-) -> tuple[float, ...] | None:
-    if levels < 1:
-        raise UsageError(f"levels is {levels}, expected at least 1")
-    if not 0.0 <= val_fraction < 1.0:
-        raise UsageError(f"val_fraction is {val_fraction}, expected 0 <= val_fraction < 1")
-    if any(count < 1 for count in shots) or episodes < 0:
-        raise UsageError("shots must be at least 1 and episodes at least 0")
-    if image_tolerance is not None and image_tolerance < 0:
-        raise UsageError(f"image_tolerance is {image_tolerance}, expected at least 0")
-    if targets is None:
+def _episodes(
+    table: LabelledFeatures, means: ClassMeans, rungs: Sequence[Level], settings: LadderSettings
+) -> EpisodeTable | None:
+    if table.image_ids is None or not settings.shots or not settings.episodes:
         return None
-    wanted = tuple(float(value) for value in targets)
-    if len(wanted) != levels:
-        raise UsageError(f"{len(wanted)} targets for {levels} levels; give one a level")
-    if not all(np.isfinite(wanted)) or list(wanted) != sorted(set(wanted)) or wanted[0] < 0:
-        raise UsageError(f"targets {list(wanted)} must be growing, finite and not negative")
-    return wanted
+    ids = table.image_ids
+    images_of = {
+        name: [ids[row] for row in rows] for name, rows in zip(means.names, means.rows, strict=True)
+    }
+    return draw_episodes(
+        [rung.test for rung in rungs],
+        images_of,
+        shots=settings.shots,
+        episodes=settings.episodes,
+        seed=settings.seed,
+    )
 
 
-def _enough_classes(means: ClassMeans, levels: int, too_few: int, min_images: int) -> None:
-    left = f" ({too_few} more have fewer than {min_images} images)" if too_few else ""
+def _enough_classes(means: ClassMeans, settings: LadderSettings, too_few: int) -> None:
+    left = f" ({too_few} more have fewer than {settings.min_images} images)" if too_few else ""
     if len(means) < 4:
         raise DataError(f"{len(means)} classes{left}; a ladder needs at least 4, two a side")
-    if len(means) < levels:
-        raise UsageError(f"{levels} levels out of {len(means)} classes{left}; ask for fewer levels")
-
-
-def _recorded(chosen: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """All that the search depended on, as it stands in the file."""
-    named = ("keep_superclasses", "min_images", "image_tolerance", "val_fraction", "episodes")
-    lists = ("pinned_train", "pinned_test", "shots")
-    recorded = {key: arguments[key] for key in named}
-    recorded |= {key: list(arguments[key]) for key in lists}
-    recorded["targets"] = None if arguments["targets"] is None else list(arguments["wanted"])
-    recorded["from_default_split"] = arguments["default_split"] is not None
-    return recorded | asdict(chosen)
+    if len(means) < settings.levels:
+        raise UsageError(
+            f"{settings.levels} levels out of {len(means)} classes{left}; ask for fewer levels"
+        )

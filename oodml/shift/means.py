@@ -15,7 +15,7 @@ from oodml.shift.frechet import covariance, root_trace, root_trace_eps, scatter
 from oodml.shift.gram import Float, Index, coordinates, frechet_from_gram
 
 # Above this many classes the Gram matrix would take more than 288 MiB.
-_GRAM_CLASSES = 6144
+GRAM_CLASSES = 6144
 _BLOCK = 65536
 
 
@@ -51,7 +51,7 @@ class ClassMeans:
     @cached_property
     def has_gram(self) -> bool:
         """Whether K is kept: classes are few enough, and not far more than dimensions."""
-        return len(self) <= max(_GRAM_CLASSES, 0) and len(self) <= 4 * self.dims
+        return len(self) <= GRAM_CLASSES and len(self) <= 4 * self.dims
 
     @cached_property
     def gram(self) -> Float:

@@ -15,47 +15,87 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from oodml.shift.gram import Float, Index, double_centred
 from oodml.shift.threads import one_blas_thread
 
-_NODES = 24
-# Integration runs this many e-folds beyond the largest and smallest singular value; the rest of
-# both tails is added in closed form.
-_MARGIN = 3.0
+
+@dataclass(frozen=True)
+class Quadrature:
+    """Where the integral over log s is evaluated.
+
+    Attributes:
+        nodes: Gauss-Legendre nodes.
+        margin: e-folds beyond the largest and the smallest singular value that matters; the rest
+            of both tails is added in closed form.
+        smallest: singular values below this share of the largest are taken not to matter.
+    """
+
+    nodes: int
+    margin: float
+    smallest: float
 
 
-def swap_distances(gram: Float, left: Index, right: Index) -> Float:
+QUICK = Quadrature(nodes=12, margin=2.0, smallest=1e-4)
+FINE = Quadrature(nodes=48, margin=6.0, smallest=1e-7)
+
+
+def swap_distances(gram: Float, left: Index, right: Index, rule: Quadrature = QUICK) -> Float:
     """Fréchet distance [n1, n2] after swapping each class of ``left`` with each of ``right``.
 
     Mean and trace terms exact, the nuclear norm to a relative 1e-5 or so: for ranking swaps, not
     for recording their value.
     """
     n1, n2 = len(left), len(right)
-    moments, root = swap_moments(gram, left, right), swap_roots(gram, left, right)
+    moments, root = swap_moments(gram, left, right), swap_roots(gram, left, right, rule)
     return moments - 2.0 * root / np.sqrt((n1 - 1.0) * (n2 - 1.0))
 
 
 def swap_moments(gram: Float, left: Index, right: Index) -> Float:
     """|m1 - m2|² + Tr(S1 + S2) [n1, n2] after each swap, exactly."""
-    n1, n2 = len(left), len(right)
-    diagonal = gram.diagonal()
+    ones = np.ones(len(gram), dtype=np.int64)
+    return move_moments(gram, gram.diagonal(), ones, left, right, left, right)
+
+
+def move_moments(
+    gram: Float,
+    traces: Float,
+    sizes: NDArray[np.int64],
+    left: Index,
+    right: Index,
+    give: Index,
+    get: Index,
+) -> Float:
+    """|m1 - m2|² + Tr(S1 + S2) [a, b] after the left side gives unit a and gets unit b.
+
+    Args:
+        gram: [U, U] inner products of the sums of the units' class means.
+        traces: [U] sums of squared norms of the units' class means.
+        sizes: [U] classes in each unit.
+        left, right: units on each side.
+        give, get: units to leave the left and the right side.
+    """
+    n1, n2 = float(sizes[left].sum()), float(sizes[right].sum())
     with_left, with_right = gram[:, left].sum(axis=1), gram[:, right].sum(axis=1)
-    # The sum of the left side moves by the difference e = x_b - x_a, the right side's by -e.
-    squared = _entry_differences(gram, left, right)
-    along1 = with_left[right][None, :] - with_left[left][:, None]
-    along2 = with_right[right][None, :] - with_right[left][:, None]
+    # The sum of the left side moves by e = sum_b - sum_a, that of the right side by -e.
+    diagonal = gram.diagonal()
+    squared = diagonal[give][:, None] + diagonal[get][None, :] - 2.0 * gram[np.ix_(give, get)]
+    along1 = with_left[get][None, :] - with_left[give][:, None]
+    along2 = with_right[get][None, :] - with_right[give][:, None]
     sum11 = with_left[left].sum() + 2.0 * along1 + squared
     sum22 = with_right[right].sum() - 2.0 * along2 + squared
     sum12 = with_left[right].sum() + along2 - along1 - squared
-    change = diagonal[right][None, :] - diagonal[left][:, None]
-    means = sum11 / n1**2 + sum22 / n2**2 - 2.0 * sum12 / (n1 * n2)
-    trace1 = (diagonal[left].sum() + change - sum11 / n1) / (n1 - 1)
-    trace2 = (diagonal[right].sum() - change - sum22 / n2) / (n2 - 1)
+    more = (sizes[get][None, :] - sizes[give][:, None]).astype(np.float64)
+    m1, m2 = np.maximum(n1 + more, 2.0), np.maximum(n2 - more, 2.0)
+    change = traces[get][None, :] - traces[give][:, None]
+    means = sum11 / m1**2 + sum22 / m2**2 - 2.0 * sum12 / (m1 * m2)
+    trace1 = (traces[left].sum() + change - sum11 / m1) / (m1 - 1.0)
+    trace2 = (traces[right].sum() - change - sum22 / m2) / (m2 - 1.0)
     return np.asarray(means + trace1 + trace2)
 
 
-def swap_roots(gram: Float, left: Index, right: Index) -> Float:
+def swap_roots(gram: Float, left: Index, right: Index, rule: Quadrature = QUICK) -> Float:
     """‖M‖_* [n1, n2] after each swap, by quadrature."""
     n1, n2 = len(left), len(right)
     block = double_centred(gram[np.ix_(left, right)])
@@ -66,12 +106,13 @@ def swap_roots(gram: Float, left: Index, right: Index) -> Float:
             return np.zeros((n1, n2))
         u, sigma, vt = u[:, keep], sigma[keep], vt[keep]
         forms = _Forms.of(gram, left, right, block, u, sigma, vt)
-        lower, upper = np.log(sigma[-1]) - _MARGIN, np.log(sigma[0]) + _MARGIN
-        nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+        lowest = max(sigma[-1], rule.smallest * sigma[0])
+        lower, upper = np.log(lowest) - rule.margin, np.log(sigma[0]) + rule.margin
+        places, weights = np.polynomial.legendre.leggauss(rule.nodes)
         half = 0.5 * (upper - lower)
         total = np.exp(lower) * forms.log_ratio(np.exp(lower))
         total += np.exp(upper) * forms.log_ratio(np.exp(upper))
-        for node, weight in zip(nodes, weights, strict=True):
+        for node, weight in zip(places, weights, strict=True):
             s = np.exp(half * node + 0.5 * (upper + lower))
             total += half * weight * s * forms.log_ratio(s)
     return np.asarray(sigma.sum() + total / np.pi)

@@ -48,6 +48,22 @@ def by_loops(rows, labels, support, classifier):
     return right / asked
 
 
+def test_linear_probe_separates_what_is_linearly_separable(data):
+    rows, labels, support = data
+    found = episode_accuracy(rows, labels, support, classifier="linear")
+    assert found[2] > 0.6
+    random = np.random.default_rng(1)
+    two = np.repeat([0, 1], 50)
+    ring = np.stack([np.cos(x := random.uniform(0, np.pi, 100) + np.pi * two), np.sin(x)], 1)
+    shots = [np.r_[0:25, 50:75]]
+    linear = episode_accuracy(
+        ring * random.uniform(1, 9, (100, 1)), two, shots, classifier="linear"
+    )
+    assert linear[0] > 0.9
+    same = episode_accuracy(rows, ["a"] * 72, [[0, 1]], classifier="linear")
+    assert same[0] == 1.0
+
+
 @pytest.mark.parametrize("classifier", ["nearest", "prototype"])
 def test_against_loops(data, classifier):
     rows, labels, support = data

@@ -81,9 +81,9 @@ def test_random_tie_order_averages_to_the_expected_ranks():
     random = np.random.default_rng(6)
     rows = random.integers(-1, 2, (40, 3)).astype(np.float32)
     ranks = positive_ranks(rows, random.integers(0, 4, 40), similarity="dot")
-    drawn = np.mean([ranks.with_random_ties(seed).ranks for seed in range(3000)], axis=0)
-    # A rank has standard deviation below 8 here, its mean over 3000 draws below 0.15.
-    assert np.abs(drawn - ranks.expected_ranks()).max() < 0.6
+    drawn = np.mean([ranks.with_random_ties(seed).ranks for seed in range(800)], axis=0)
+    # A rank has standard deviation below 8 here, its mean over 800 draws below 0.3.
+    assert np.abs(drawn - ranks.expected_ranks()).max() < 1.2
     assert (ranks.with_ties("optimistic").ranks <= ranks.ranks).all()
     assert (ranks.with_ties("pessimistic").ranks >= ranks.ranks).all()
     for seed in range(5):

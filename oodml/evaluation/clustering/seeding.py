@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ROUNDS = 100
+_CANDIDATES = 1000
 
 
 def spread_seeds(
@@ -15,7 +16,8 @@ def spread_seeds(
 
     Each round draws the next points with probability proportional to the squared distance to the
     nearest seed so far. Up to 100 centres that is k-means++ itself; with more, a round draws
-    several at once, for one product a round instead of one a centre.
+    several at once, for one product a round instead of one a centre. Up to 500 centres a round
+    draws more candidates than it keeps (greedy k-means++: those that shorten the distances most).
 
     Returns:
         Rows of the seeds int64 [count], the nearest seed of every point int64 [N], and its
@@ -27,10 +29,13 @@ def spread_seeds(
     similarity = np.full(len(points), -np.inf, np.float32)
     distance = np.ones(len(points))
     batch = -(-count // _ROUNDS)
+    trials = max(1, min(_CANDIDATES // count, 2 + int(np.log(count))))
     while len(seeds) < count:
         # One point alone first: before that no distance is known.
         size = 1 if not len(seeds) else min(batch, count - len(seeds))
-        drawn = _draw(distance, size, random)
+        drawn = _draw(distance, min(size * trials, len(points) - len(seeds)), random)
+        if len(drawn) > size:
+            drawn = _best_candidates(points, drawn, size, distance, lengths, budget)
         _absorb(points, drawn, len(seeds), assignment, similarity, budget)
         seeds = np.concatenate([seeds, drawn])
         distance = np.maximum(0.0, lengths.astype(np.float64) - 2.0 * similarity)
@@ -64,6 +69,24 @@ def _draw(
         return order[:size].astype(np.int64)
     top = np.argpartition(-keys, size - 1)[:size]
     return np.sort(top).astype(np.int64)
+
+
+def _best_candidates(
+    points: NDArray[np.float32],
+    drawn: NDArray[np.int64],
+    size: int,
+    distance: NDArray[np.float64],
+    lengths: NDArray[np.float32],
+    budget: int,
+) -> NDArray[np.int64]:
+    """The ``size`` candidates that, each by itself, leave the smallest sum of distances."""
+    left = np.zeros(len(drawn))
+    step = max(1, budget // (32 * len(drawn) + 8 * points.shape[1]))
+    for start in range(0, len(points), step):
+        at = slice(start, start + step)
+        gap = lengths[at, None] + lengths[drawn] - 2.0 * (points[at] @ points[drawn].T)
+        left += np.minimum(distance[at, None], np.maximum(gap, 0.0)).sum(axis=0)
+    return drawn[np.sort(np.argsort(left, kind="stable")[:size])]
 
 
 def _absorb(

@@ -1,8 +1,9 @@
-"""Retrieval metrics, one definition a file, each a pure function on the ranks table."""
+"""Metrics, one definition a function: on the ranks table here, on vectors in `on_embeddings`."""
 
 from __future__ import annotations
 
-from oodml.evaluation.metrics import (  # noqa: F401  (importing a module registers its metric)
+# Importing a module registers its metrics.
+from oodml.evaluation.metrics import (  # noqa: F401
     map_at_1000_oodml,
     map_at_k,
     map_at_r,
@@ -13,12 +14,21 @@ from oodml.evaluation.metrics import (  # noqa: F401  (importing a module regist
     r_precision,
     recall_at_k,
 )
+from oodml.evaluation.metrics.on_embeddings import (  # noqa: F401
+    class_distances,
+    clusters,
+    hubness,
+    norms,
+    spectrum,
+    sphere,
+)
 from oodml.evaluation.metrics.registry import (
     Metric,
     RegisteredMetric,
     describe_metrics,
     get_metric,
     list_metrics,
+    register_embedding_metric,
     register_metric,
 )
 
@@ -28,5 +38,6 @@ __all__ = [
     "describe_metrics",
     "get_metric",
     "list_metrics",
+    "register_embedding_metric",
     "register_metric",
 ]

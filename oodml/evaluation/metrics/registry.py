@@ -1,34 +1,40 @@
-"""Metrics by name. A retrieval metric is one pure function on a ranks table."""
+"""Metrics by name: pure functions on a ranks table, or on the embeddings themselves."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import UsageError
 from oodml.core.registry import Registry
+from oodml.evaluation.embedding_set import EmbeddingSet
 from oodml.evaluation.rank_table import PositiveRanks
 
-MetricFunction = Callable[..., NDArray[np.float64]]
+RankFunction = Callable[..., NDArray[np.float64]]
+EmbeddingFunction = Callable[..., float]
 
 
 @dataclass(frozen=True)
 class RegisteredMetric:
-    """A definition. ``function(ranks)`` or, for names ending in ``_at_k``, ``function(ranks, k)``.
+    """A definition.
 
     Attributes:
+        function: ``function(ranks)`` giving one value a query, or ``function(embeddings)`` giving
+            one number; with ``k`` as second argument for names ending in ``_at_k``.
         formula, source: what it computes, in text, and who defined it so.
+        takes: what the function is given.
     """
 
     name: str
-    function: MetricFunction
+    function: Callable[..., Any]
     formula: str
     source: str
+    takes: Literal["ranks", "embeddings"]
 
     @property
     def takes_k(self) -> bool:
@@ -37,18 +43,32 @@ class RegisteredMetric:
 
 @dataclass(frozen=True)
 class Metric:
-    """A definition with its k bound: called with a ranks table it gives float64 [Q].
-
-    The table must hold only queries that have a positive (`PositiveRanks.scored`).
-    """
+    """A definition with its k bound."""
 
     name: str
     definition: RegisteredMetric
     k: int | None = None
 
+    @property
+    def takes(self) -> Literal["ranks", "embeddings"]:
+        return self.definition.takes
+
     def __call__(self, ranks: PositiveRanks) -> NDArray[np.float64]:
-        function: Any = self.definition.function
-        return function(ranks) if self.k is None else function(ranks, self.k)
+        """Per-query values [Q]; the table must hold only scored queries (`PositiveRanks.scored`)."""
+        if self.takes != "ranks":
+            raise UsageError(f"metric {self.name!r} needs the embeddings, not only the ranks")
+        values: NDArray[np.float64] = self._call(ranks)
+        return values
+
+    def of_embeddings(self, embeddings: EmbeddingSet) -> float:
+        """The value for a whole set of embeddings."""
+        if self.takes != "embeddings":
+            raise UsageError(f"metric {self.name!r} is derived from ranks, not from embeddings")
+        return float(self._call(embeddings))
+
+    def _call(self, given: Any) -> Any:
+        function = self.definition.function
+        return function(given) if self.k is None else function(given, self.k)
 
 
 _metrics: Registry[RegisteredMetric] = Registry("metric")
@@ -56,15 +76,27 @@ _metrics: Registry[RegisteredMetric] = Registry("metric")
 
 def register_metric(
     name: str, *, formula: str, source: str
-) -> Callable[[MetricFunction], MetricFunction]:
-    """Decorator: add a retrieval metric under ``name``.
+) -> Callable[[RankFunction], RankFunction]:
+    """Decorator: add a retrieval metric, a function from a ranks table to one value a query.
 
     A name ending in ``_at_k`` is a family: the function takes ``(ranks, k)`` and users ask for
-    ``..._at_8``.
+    ``..._at_8``. The table holds only queries that have a positive.
     """
 
-    def add(function: MetricFunction) -> MetricFunction:
-        _metrics.register(name)(RegisteredMetric(name, function, formula, source))
+    def add(function: RankFunction) -> RankFunction:
+        _metrics.register(name)(RegisteredMetric(name, function, formula, source, "ranks"))
+        return function
+
+    return add
+
+
+def register_embedding_metric(
+    name: str, *, formula: str, source: str
+) -> Callable[[EmbeddingFunction], EmbeddingFunction]:
+    """Decorator: add a metric that needs the vectors, a function from an EmbeddingSet to a float."""
+
+    def add(function: EmbeddingFunction) -> EmbeddingFunction:
+        _metrics.register(name)(RegisteredMetric(name, function, formula, source, "embeddings"))
         return function
 
     return add

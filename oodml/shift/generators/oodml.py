@@ -191,6 +191,11 @@ def oodml(problem: Problem, options: OodmlOptions) -> list[Partition]:
     start = _starting_sides(problem)
     options = options.resolved(min(len(start.left), len(start.right)))
     _check(options)
+    if problem.image_tolerance is not None:
+        raise UsageError(
+            "generator oodml swaps without regard to image counts; leave out image_tolerance, or "
+            "use generator target or steepest"
+        )
     heuristic = _Heuristic(problem, options)
     found = [heuristic.partition(start, "start", 0)]
     total = options.iterations + options.easier_iterations + options.removal_iterations

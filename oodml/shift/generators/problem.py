@@ -64,22 +64,40 @@ class Problem:
         return Partition(one, other, self.means.frechet(one, other), stage, step)
 
 
+Search = Callable[[Problem, Any], list[Partition]]
+Refine = Callable[[Problem, Any, Partition, float], Partition]
+Adjust = Callable[[Problem], Problem]
+
+
 @dataclass(frozen=True)
 class Generator:
-    """A registered ladder generator: its options and its search."""
+    """A registered ladder generator.
+
+    Attributes:
+        options: dataclass of its options.
+        search: gives every partition worth being a level.
+        refine: moves a chosen partition nearer to its target; None to take it as it is.
+        adjust: fills in limits of the problem this generator has by default.
+    """
 
     name: str
     options: type[Any]
-    search: Callable[[Problem, Any], list[Partition]]
+    search: Search
+    refine: Refine | None
+    adjust: Adjust | None
     summary: str
 
 
 GENERATORS: Registry[Generator] = Registry("generator")
 
-Search = Callable[[Problem, Any], list[Partition]]
 
-
-def register_generator(name: str, options: type[Any]) -> Callable[[Search], Search]:
+def register_generator(
+    name: str,
+    options: type[Any],
+    *,
+    refine: Refine | None = None,
+    adjust: Adjust | None = None,
+) -> Callable[[Search], Search]:
     """Decorator: register a search ``(Problem, options) -> partitions`` as a ladder generator.
 
     The search returns every partition worth being a level, in any order; levels are placed among
@@ -91,7 +109,7 @@ def register_generator(name: str, options: type[Any]) -> Callable[[Search], Sear
 
     def add(search: Search) -> Search:
         summary = (search.__doc__ or "").strip().split("\n")[0]
-        GENERATORS.register(name)(Generator(name, options, search, summary))
+        GENERATORS.register(name)(Generator(name, options, search, refine, adjust, summary))
         return search
 
     return add

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oodml.shift.generators.problem import Problem
 from oodml.shift.gram import Float, Index
-from oodml.shift.swap_values import swap_distances
+from oodml.shift.swap_values import FINE, QUICK, Quadrature, move_moments, swap_distances
 
 _NOTHING = -1
-# Whole superclasses are few: this many moves are priced exactly rather than screened.
-_UNIT_MOVES = 512
+# Without prices of the nuclear norm (whole superclasses) more moves are looked at exactly.
+_UNIT_SHORTLIST = 96
+# How far the quick price of a swap may be from its exact distance, relative (see swap_values).
+_PRICING_ERROR = 1e-3
+_FEW_CLASSES = 48
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,17 @@ class Search:
         ones = np.ones(len(problem.means), dtype=np.int64)
         self._class_limits = _limits(ones, left, right, 0.0 if self.single else class_tolerance)
         self._start = (left, right)
+        self._priced_last: tuple[Any, tuple[Float, NDArray[np.bool_]]] | None = None
+        if not self.single:
+            self._unit_gram, self._unit_traces = self._unit_sums()
+            self._padded_sizes = np.append(self.sizes, 0)
+
+    def _unit_sums(self) -> tuple[Float, Float]:
+        """Gram matrix of the units' sums and the units' traces; ``_NOTHING`` is a last, empty unit."""
+        member = np.zeros((len(self.units) + 1, len(self.problem.means)))
+        for number, unit in enumerate(self.units):
+            member[number, unit] = 1.0
+        return member @ self.gram @ member.T, member @ self.gram.diagonal()
 
     def start(self) -> State:
         """The starting partition; every unit must stand on one side whole."""
@@ -91,51 +106,63 @@ class Search:
         """Exact distance between two sets of units."""
         return self.problem.means.frechet(np.sort(self.classes(left)), np.sort(self.classes(right)))
 
-    def best(self, state: State, score: Score) -> tuple[State, Move] | None:
-        """The state after the allowed move with the best score by the exact distance."""
-        candidates = self.ranked(state, score)
-        best: tuple[State, Move] | None = None
-        for move in candidates[: self.shortlist if self.single else _UNIT_MOVES]:
+    def best(self, state: State, score: Score, *, fine: bool = False) -> State | None:
+        """The state after the allowed move with the best score by the exact distance.
+
+        Moves are priced exactly in order of promise, until the rest promises less than the best
+        exact score by more than the error of the pricing. ``fine`` prices more exactly.
+        """
+        best: State | None = None
+        slack = _PRICING_ERROR * state.value
+        for move, promise in self.ranked(state, score, fine=fine):
+            if self.single and best is not None and promise < value_of(score, best) - slack:
+                break
             after = self.after(state, [move])
-            if best is None or score(np.array(after.value)) > score(np.array(best[0].value)):
-                best = after, move
+            if best is None or value_of(score, after) > value_of(score, best):
+                best = after
         return best
 
-    def ranked(self, state: State, score: Score, limit: int = _UNIT_MOVES) -> list[Move]:
-        """Allowed moves, the most promising first."""
+    def ranked(self, state: State, score: Score, *, fine: bool = False) -> list[tuple[Move, float]]:
+        """The shortlist of allowed moves with the scores they promise, best first."""
+        limit = self.shortlist if self.single else max(self.shortlist, _UNIT_SHORTLIST)
+        return self._promising(state, score, limit, fine)
+
+    def batch(self, state: State, score: Score, size: int) -> list[tuple[Move, float]]:
+        """Up to ``size`` moves of different classes, best first, with the gain each promises.
+
+        Any first part of them keeps the counts within their limits.
+        """
+        now = value_of(score, state)
+        used: set[int] = set()
+        chosen: list[tuple[Move, float]] = []
+        for move, promise in self._promising(state, score, 64 * size, False):
+            if promise <= now or len(chosen) == size:
+                break
+            if move.left in used or move.right in used:
+                continue
+            if not self._keeps_counts(state, [*(m for m, _ in chosen), move]):
+                continue
+            chosen.append((move, promise - now))
+            used |= {move.left, move.right}
+        return chosen
+
+    def _promising(
+        self, state: State, score: Score, limit: int, fine: bool
+    ) -> list[tuple[Move, float]]:
         left, right = self._movable(state)
-        values, allowed = self._priced(state, left, right)
+        values, allowed = self._priced(
+            state, left, right, FINE if fine or self._few(state) else QUICK
+        )
         promise = np.where(allowed, score(values), -np.inf).ravel()
         limit = min(limit, int(allowed.sum()))
         if not limit:
             return []
         top = np.argpartition(-promise, limit - 1)[:limit]
         order = top[np.lexsort((top, -promise[top]))]
-        return [Move(int(left[k // len(right)]), int(right[k % len(right)])) for k in order]
-
-    def batch(self, state: State, score: Score, size: int) -> list[Move]:
-        """Up to ``size`` promising moves of different classes that keep the counts together."""
-        gain = score(np.array(state.value))
-        left, right = self._movable(state)
-        values, allowed = self._priced(state, left, right)
-        promise = np.where(allowed & (score(values) > gain), score(values), -np.inf).ravel()
-        pool = min(64 * size, int(np.isfinite(promise).sum()))
-        if not pool:
-            return []
-        top = np.argpartition(-promise, pool - 1)[:pool]
-        used: set[int] = set()
-        chosen: list[Move] = []
-        for k in top[np.lexsort((top, -promise[top]))]:
-            move = Move(int(left[k // len(right)]), int(right[k % len(right)]))
-            if move.left in used or move.right in used:
-                continue
-            if not self._keeps_counts(state, [*chosen, move]):
-                continue
-            chosen.append(move)
-            used |= {move.left, move.right} - {_NOTHING}
-            if len(chosen) == size:
-                break
-        return chosen
+        width = len(right)
+        return [
+            (Move(int(left[k // width]), int(right[k % width])), float(promise[k])) for k in order
+        ]
 
     def after(self, state: State, moves: Sequence[Move]) -> State:
         """The state after some moves, priced exactly."""
@@ -158,6 +185,11 @@ class Search:
         allowed = self.free[[move.left, move.right]].all() and self._keeps_counts(state, [move])
         return move if allowed else None
 
+    @staticmethod
+    def _few(state: State) -> bool:
+        """Sides so small that fine pricing costs next to nothing."""
+        return max(len(state.left), len(state.right)) <= _FEW_CLASSES
+
     def _sides_after(self, state: State, moves: Sequence[Move]) -> tuple[Index, Index]:
         out = {m.left for m in moves} - {_NOTHING}
         into = {m.right for m in moves} - {_NOTHING}
@@ -172,12 +204,24 @@ class Search:
         nothing = np.array([_NOTHING], dtype=np.intp)
         return np.concatenate([left, nothing]), np.concatenate([right, nothing])
 
-    def _priced(self, state: State, left: Index, right: Index) -> tuple[Float, NDArray[np.bool_]]:
+    def _priced(
+        self, state: State, left: Index, right: Index, rule: Quadrature
+    ) -> tuple[Float, NDArray[np.bool_]]:
         """Distance after each move (approximate) and whether the move is allowed, [a, b]."""
+        key = (state.left.tobytes(), state.right.tobytes(), rule)
+        if self._priced_last is not None and self._priced_last[0] == key:
+            return self._priced_last[1]
+        priced = self._price(state, left, right, rule)
+        self._priced_last = key, priced
+        return priced
+
+    def _price(
+        self, state: State, left: Index, right: Index, rule: Quadrature
+    ) -> tuple[Float, NDArray[np.bool_]]:
         allowed = self._allowed(state, left, right)
         if not self.single:
             return self._unit_values(state, left, right), allowed
-        values = swap_distances(self.gram, state.left, state.right)
+        values = swap_distances(self.gram, state.left, state.right, rule)
         rows, columns = self.free[state.left], self.free[state.right]
         return values[np.ix_(rows, columns)], allowed
 
@@ -214,13 +258,32 @@ class Search:
         return True
 
     def _unit_values(self, state: State, left: Index, right: Index) -> Float:
-        """Distances of moves of whole units: one by one, for units are few."""
-        values = np.full((len(left), len(right)), -np.inf)
-        allowed = self._allowed(state, left, right)
-        for i, j in zip(*np.nonzero(allowed), strict=True):
-            move = Move(int(left[i]), int(right[j]))
-            values[i, j] = self.after(state, [move]).value
-        return values
+        """Mean and trace terms of moves of whole units exactly, the nuclear norm left as it is."""
+        moments = move_moments(
+            self._unit_gram,
+            self._unit_traces,
+            self._padded_sizes,
+            state.left,
+            state.right,
+            left,
+            right,
+        )
+        nothing = np.array([_NOTHING])
+        now = move_moments(
+            self._unit_gram,
+            self._unit_traces,
+            self._padded_sizes,
+            state.left,
+            state.right,
+            nothing,
+            nothing,
+        )
+        return moments - now + state.value
+
+
+def value_of(score: Score, state: State) -> float:
+    """Score of a state by its exact distance."""
+    return float(score(np.asarray(state.value)))
 
 
 def _limits(

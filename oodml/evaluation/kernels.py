@@ -1,0 +1,244 @@
+"""Compiled inner loops of the counting on the CPU (numba; compiled once, then cached on disk).
+
+All arrays are C-contiguous. A *tile* holds float32 similarities of a block of queries (rows) to a
+block of gallery items (columns). Thresholds are flat, ascending within a query; ``base`` is the
+flat index of the block's first one, where the local counts start.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+_ONE = np.float32(1)
+_ZERO = np.float32(0)
+# "reassoc" lets float sums of 0 and 1 run in vector lanes; they stay exact below 2**24.
+_OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
+
+
+@numba.njit(**_OPTIONS)
+def transpose(tile: Any, out: Any) -> None:
+    """out = tile.T, in squares that fit the cache."""
+    side = 16
+    rows, columns = tile.shape
+    for i in range(0, rows, side):
+        for j in range(0, columns, side):
+            for a in range(i, min(i + side, rows)):
+                for b in range(j, min(j + side, columns)):
+                    out[b, a] = tile[a, b]
+
+
+@numba.njit(**_OPTIONS)
+def mask_own(tile: Any, column: int, first: Any, last: Any, own: Any) -> None:
+    """-inf for the positives and the query itself; the tile's first column is ``column``."""
+    rows, columns = tile.shape
+    for r in range(rows):
+        for c in range(max(0, first[r] - column), min(columns, last[r] - column)):
+            tile[r, c] = -np.inf
+        c = own[r] - column
+        if 0 <= c < columns:
+            tile[r, c] = -np.inf
+
+
+@numba.njit(fastmath={"reassoc", "nsz"}, **_OPTIONS)
+def _count_row(values: Any, low: float, high: float) -> tuple[int, int]:
+    """How many values are >= low, and how many > high."""
+    reach = _ZERO
+    above = _ZERO
+    for c in range(values.shape[0]):
+        reach += _ONE if values[c] >= low else _ZERO
+        above += _ONE if values[c] > high else _ZERO
+    return int(reach), int(above)
+
+
+@numba.njit(**_OPTIONS)
+def count_by_comparing(
+    tile: Any, offsets: Any, low: Any, high: Any, base: int, above: Any, close: Any
+) -> int:
+    """For few thresholds a query: compare every value with each of them.
+
+    Adds to ``above`` the values certainly beyond each threshold, marks in ``close`` thresholds that
+    have a value too near to tell, and returns the number of such values.
+    """
+    found = 0
+    for r in range(tile.shape[0]):
+        for j in range(offsets[r], offsets[r + 1]):
+            reach, beyond = _count_row(tile[r], low[j], high[j])
+            if reach == 0:
+                break
+            above[j - base] += beyond
+            if reach != beyond:
+                close[j - base] = True
+                found += reach - beyond
+    return found
+
+
+@numba.njit(**_OPTIONS)
+def count_columns_by_comparing(
+    tile: Any, offsets: Any, low: Any, high: Any, base: int, above: Any, close: Any
+) -> int:
+    """`count_by_comparing` for the transposed tile, gathering only columns that reach anything."""
+    rows, columns = tile.shape
+    least = np.empty(columns, np.float32)
+    for c in range(columns):
+        least[c] = low[offsets[c]] if offsets[c] < offsets[c + 1] else np.inf
+    reached = np.zeros(columns, np.int32)
+    for r in range(rows):
+        for c in range(columns):
+            reached[c] |= np.int32(tile[r, c] >= least[c])
+    values = np.empty(rows, np.float32)
+    found = 0
+    for c in range(columns):
+        if reached[c] == 0:
+            continue
+        for r in range(rows):
+            values[r] = tile[r, c]
+        for j in range(offsets[c], offsets[c + 1]):
+            reach, beyond = _count_row(values, low[j], high[j])
+            if reach == 0:
+                break
+            above[j - base] += beyond
+            if reach != beyond:
+                close[j - base] = True
+                found += reach - beyond
+    return found
+
+
+@numba.njit(**_OPTIONS)
+def count_by_searching(
+    ordered: Any, offsets: Any, low: Any, high: Any, base: int, above: Any, close: Any
+) -> int:
+    """`count_by_comparing` for many thresholds a query, on a tile whose rows are sorted."""
+    found = 0
+    columns = ordered.shape[1]
+    for r in range(ordered.shape[0]):
+        place = 0
+        for j in range(offsets[r], offsets[r + 1]):
+            # First value >= low[j]; thresholds ascend, so it is not before the last one.
+            width = columns - place
+            while width > 0:
+                half = width >> 1
+                step = ordered[r, place + half] < low[j]
+                place += (half + 1) * step
+                width = (width - half - 1) * step + half * (1 - step)
+            if place == columns:
+                break
+            beyond = place
+            while beyond < columns and ordered[r, beyond] <= high[j]:
+                beyond += 1
+            above[j - base] += columns - beyond
+            if beyond != place:
+                close[j - base] = True
+                found += beyond - place
+    return found
+
+
+@numba.njit(fastmath={"reassoc", "nsz"}, **_OPTIONS)
+def _dot(x: Any, y: Any) -> float:
+    total = 0.0
+    for d in range(x.shape[0]):
+        total += np.float64(x[d]) * np.float64(y[d])
+    return total
+
+
+@numba.njit(**_OPTIONS)
+def thresholds_of(
+    start: int,
+    stop: int,
+    largest: int,
+    queries: Any,
+    gallery: Any,
+    gallery_lengths: Any,
+    half_squares: Any,
+    positions: Any,
+    first: Any,
+    last: Any,
+    own: Any,
+    offsets: Any,
+    values: Any,
+    value_positions: Any,
+    value_lengths: Any,
+) -> None:
+    """Fill the thresholds of queries start..stop whose class has at most ``largest`` items."""
+    for q in range(start, stop):
+        if last[q] - first[q] > largest:
+            continue
+        begin = offsets[q]
+        end = begin
+        for g in range(first[q], last[q]):
+            if g == own[q]:
+                continue
+            value = _dot(queries[q], gallery[g]) - half_squares[g]
+            j = end
+            while j > begin and values[j - 1] > value:
+                values[j] = values[j - 1]
+                value_positions[j] = value_positions[j - 1]
+                value_lengths[j] = value_lengths[j - 1]
+                j -= 1
+            values[j] = value
+            value_positions[j] = positions[g]
+            value_lengths[j] = gallery_lengths[g]
+            end += 1
+
+
+@numba.njit(**_OPTIONS)
+def resolve_close(
+    tile: Any,
+    columns_are_queries: bool,
+    queries: Any,
+    gallery: Any,
+    query_lengths: Any,
+    gallery_lengths: Any,
+    half_squares: Any,
+    positions: Any,
+    offsets: Any,
+    low: Any,
+    high: Any,
+    values: Any,
+    value_positions: Any,
+    value_lengths: Any,
+    base: int,
+    close: Any,
+    above: Any,
+    tied_before: Any,
+    tied_after: Any,
+    tolerance: float,
+) -> None:
+    """Decide in float64 the values of the tile that lie within [low, high] of a threshold.
+
+    ``queries`` and ``gallery`` are the float32 rows of the tile's block, as are the other arrays of
+    queries and items; ``tile`` may be given transposed (``columns_are_queries``).
+    """
+    items = gallery.shape[0]
+    euclidean = False
+    for g in range(items):
+        euclidean |= half_squares[g] != 0
+    exact = np.empty(items)
+    for q in range(queries.shape[0]):
+        fresh = True
+        for j in range(offsets[q], offsets[q + 1]):
+            if not close[j - base]:
+                continue
+            if fresh:
+                exact[:] = np.nan
+                fresh = False
+            for g in range(items):
+                rough = tile[g, q] if columns_are_queries else tile[q, g]
+                if not low[j] <= rough <= high[j]:
+                    continue
+                if np.isnan(exact[g]):
+                    exact[g] = _dot(queries[q], gallery[g]) - half_squares[g]
+                longer = max(gallery_lengths[g], value_lengths[j])
+                bound = query_lengths[q] * longer
+                if euclidean:
+                    bound += 0.5 * longer * longer
+                difference = exact[g] - values[j]
+                if difference > tolerance * bound:
+                    above[j - base] += 1
+                elif difference >= -tolerance * bound:
+                    if positions[g] < value_positions[j]:
+                        tied_before[j - base] += 1
+                    else:
+                        tied_after[j - base] += 1

@@ -1,0 +1,1 @@
+"""Metrics that need the vectors: clustering quality and geometry."""

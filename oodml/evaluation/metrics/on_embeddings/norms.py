@@ -1,0 +1,32 @@
+"""Lengths of the vectors as given, before any normalisation."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodml.evaluation.embedding_set import EmbeddingSet
+from oodml.evaluation.metrics.registry import register_embedding_metric
+
+_SOURCE = "Zhang et al. 2020 (SEC): what the spherical constraint acts on"
+
+
+@register_embedding_metric("norm_mean", formula="mean of |x|", source=_SOURCE)
+def norm_mean(embeddings: EmbeddingSet) -> float:
+    """Mean length of the given vectors."""
+    return float(_norms(embeddings).mean())
+
+
+@register_embedding_metric("norm_variance", formula="mean of (|x| - mean |x|)^2", source=_SOURCE)
+def norm_variance(embeddings: EmbeddingSet) -> float:
+    """Variance of the lengths of the given vectors (divided by N)."""
+    return float(_norms(embeddings).var())
+
+
+def _norms(embeddings: EmbeddingSet) -> NDArray[np.float64]:
+    return np.concatenate(
+        [
+            np.linalg.norm(embeddings.rows[at].astype(np.float64), axis=1)
+            for at in embeddings.pieces()
+        ]
+    )

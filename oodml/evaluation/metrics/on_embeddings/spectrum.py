@@ -1,0 +1,38 @@
+"""How many directions the embeddings use."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from oodml.core.errors import UsageError
+from oodml.evaluation.embedding_set import EmbeddingSet
+from oodml.evaluation.metrics.registry import register_embedding_metric
+
+
+@register_embedding_metric(
+    "spectral_decay_at_k",
+    formula="KL(uniform || s / sum s), s = singular values of the unit vectors from the k-th on",
+    source="Roth et al. 2020 (ICML), rho; ooDML code, rho_spectrum@k (k > 0), always full SVD",
+)
+def spectral_decay_at_k(embeddings: EmbeddingSet, k: int) -> float:
+    """Spectral decay rho; 0 for a flat spectrum. k = 1 takes all values, 2 skips the largest.
+
+    Directions that are not used at all count with the rounding of float64 instead of making rho
+    infinite (see `EmbeddingSet.singular_values`).
+    """
+    values = embeddings.singular_values[k - 1 :]
+    if not len(values):
+        raise UsageError(f"spectral_decay_at_{k}: there are {k - 1} singular values at most")
+    share = values / values.sum()
+    return float(-np.log(share * len(values)).mean())
+
+
+@register_embedding_metric(
+    "effective_rank",
+    formula="exp(-sum p ln p), p = s / sum s, s = singular values of the unit vectors",
+    source="Roy and Vetterli 2007 (EUSIPCO)",
+)
+def effective_rank(embeddings: EmbeddingSet) -> float:
+    """Number of directions in use, between 1 and min(N, D)."""
+    share = embeddings.singular_values / embeddings.singular_values.sum()
+    return float(np.exp(-(share * np.log(share)).sum()))

@@ -1,0 +1,51 @@
+"""Alignment and uniformity on the unit sphere."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from oodml.core.errors import DataError
+from oodml.evaluation.embedding_set import EmbeddingSet
+from oodml.evaluation.metrics.registry import register_embedding_metric
+
+_SOURCE = "Wang and Isola 2020 (ICML)"
+
+
+@register_embedding_metric(
+    "alignment",
+    formula="mean of |x - y|^2 over all pairs of one class, unit vectors",
+    source=_SOURCE + ", alpha = 2",
+)
+def alignment(embeddings: EmbeddingSet) -> float:
+    """Mean squared distance of positive pairs; 0 is best."""
+    sizes = embeddings.class_sizes
+    pairs = float((sizes * (sizes - 1)).sum()) / 2
+    if pairs == 0:
+        raise DataError("alignment: every class has one image")
+    # The sum of |x - y|^2 over the pairs of a class is n sum |x|^2 - |sum x|^2.
+    total = sizes * embeddings.unit_squares - (embeddings.unit_sums**2).sum(axis=1)
+    return float(total.sum() / pairs)
+
+
+@register_embedding_metric(
+    "uniformity",
+    formula="ln of the mean of exp(-2 |x - y|^2) over all pairs, unit vectors",
+    source=_SOURCE + ", t = 2",
+)
+def uniformity(embeddings: EmbeddingSet) -> float:
+    """Log of the mean Gaussian potential of all pairs; lower is more uniform."""
+    unit = embeddings.unit
+    n = len(unit)
+    if n < 2:
+        raise DataError("uniformity: needs at least two images")
+    squares = np.einsum("ij,ij->i", unit, unit)
+    step = max(1, (embeddings.memory_mib << 20) // (8 * n))
+    total = 0.0
+    for start in range(0, n, step):
+        stop = min(n, start + step)
+        # Pairs with later rows only: each once.
+        block = unit[start:stop] @ unit[start:].T
+        distance = squares[start:stop, None] + squares[start:] - 2 * block
+        potential = np.exp(-2 * np.maximum(distance, 0, out=distance), out=distance)
+        total += float(np.triu(potential, 1).sum(dtype=np.float64))
+    return float(np.log(total / (n * (n - 1) / 2)))

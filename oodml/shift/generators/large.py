@@ -1,0 +1,179 @@
+"""Search for data sets whose classes outnumber what a Gram matrix can hold (SOP: 22,634).
+
+The distance is computed in D x D; the second moments of a side are updated by the classes that
+move, so a step costs a Cholesky factor and the eigenvalues of one D x D matrix. Swaps are made
+many at a time, chosen by how far they move the side means apart (or together), and kept only if
+the true distance moves as wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from oodml.core.progress import progress_task
+from oodml.shift.frechet import root_trace, scatter
+from oodml.shift.generators.problem import Partition, Problem
+from oodml.shift.gram import Float, Index
+from oodml.shift.means import GRAM_CLASSES, ClassMeans
+
+_FIRST_SHARE = 20
+_LAST_SHARE = 640
+
+
+def needs_large(problem: Problem) -> bool:
+    """Whether the classes are too many for a Gram matrix."""
+    return len(problem.means) > GRAM_CLASSES
+
+
+@dataclass
+class Moments:
+    """Sums and second moments of both sides, kept up to date while classes change sides."""
+
+    means: ClassMeans
+    counts: tuple[int, int]
+    sums: tuple[Float, Float]
+    squares: tuple[Float, Float]
+
+    @classmethod
+    def of(cls, means: ClassMeans, left: Index, right: Index) -> Moments:
+        sum1, square1 = scatter(means.means, left)
+        sum2, square2 = scatter(means.means, right)
+        return cls(means, (len(left), len(right)), (sum1, sum2), (square1, square2))
+
+    def exchanged(self, give: Index, get: Index) -> Moments:
+        """After the left side gave some classes and got others; costs only the classes moved."""
+        out_sum, out_square = scatter(self.means.means, give)
+        in_sum, in_square = scatter(self.means.means, get)
+        change, square = in_sum - out_sum, in_square
+        square -= out_square
+        more = len(get) - len(give)
+        return Moments(
+            self.means,
+            (self.counts[0] + more, self.counts[1] - more),
+            (self.sums[0] + change, self.sums[1] - change),
+            (self.squares[0] + square, self.squares[1] - square),
+        )
+
+    def gap(self) -> Float:
+        """Difference of the side means [D]."""
+        return self.sums[0] / self.counts[0] - self.sums[1] / self.counts[1]
+
+    def distance(self) -> float:
+        """Exact Fréchet distance of the two sides."""
+        covariances = []
+        for count, total, square in zip(self.counts, self.sums, self.squares, strict=True):
+            covariance = np.outer(total, total / -count)
+            covariance += square
+            covariance /= count - 1
+            covariances.append(covariance)
+        gap = self.gap()
+        traces = sum(float(np.trace(covariance)) for covariance in covariances)
+        return max(0.0, float(gap @ gap) + traces - 2.0 * root_trace(*covariances))
+
+
+@dataclass(frozen=True)
+class LargeState:
+    left: Index
+    right: Index
+    moments: Moments
+    value: float
+
+    def partition(self, stage: str, step: int) -> Partition:
+        return Partition(np.sort(self.left), np.sort(self.right), self.value, stage, step)
+
+
+def large_start(problem: Problem, left: Index, right: Index) -> LargeState:
+    moments = Moments.of(problem.means, left, right)
+    return LargeState(left, right, moments, moments.distance())
+
+
+def large_search(problem: Problem) -> list[Partition]:
+    """Partitions on the way to the hardest and to the easiest reachable split."""
+    start = large_start(problem, problem.left, problem.right)
+    found = [start.partition("start", 0)]
+    with progress_task("searching swaps") as task:
+        for stage, sign in (("harder", 1), ("easier", -1)):
+            for step, state in _climb(problem, start, sign):
+                found.append(state.partition(stage, step))
+                task.advance()
+    return found
+
+
+def _climb(problem: Problem, start: LargeState, sign: int) -> Iterator[tuple[int, LargeState]]:
+    side = min(len(start.left), len(start.right))
+    size, made, state = max(1, side // _FIRST_SHARE), 0, start
+    while size >= max(1, side // _LAST_SHARE):
+        give, get = exchange(problem, state, sign, size)
+        if len(give):
+            after = moved(state, give, get)
+            if sign * after.value > sign * state.value * (1 + sign * 1e-6):
+                state, made = after, made + len(give)
+                yield made, state
+                continue
+        size //= 2
+
+
+def moved(state: LargeState, give: Index, get: Index) -> LargeState:
+    """The state after ``give`` went right and ``get`` went left."""
+    left = np.concatenate([np.setdiff1d(state.left, give), get])
+    right = np.concatenate([np.setdiff1d(state.right, get), give])
+    moments = state.moments.exchanged(give, get)
+    return LargeState(left, right, moments, moments.distance())
+
+
+def exchange(problem: Problem, state: LargeState, sign: int, size: int) -> tuple[Index, Index]:
+    """Up to ``size`` classes of each side whose exchange moves the side means apart (sign 1).
+
+    Ordered by gain, so that a first part of them is a smaller step the same way. Pairs are chosen
+    so that image counts stay within the problem's tolerance.
+    """
+    along = problem.means.means @ state.moments.gap()
+    free = ~problem.fixed
+    left, right = state.left[free[state.left]], state.right[free[state.right]]
+    give = left[np.argsort(sign * along[left], kind="stable")]
+    get = right[np.argsort(-sign * along[right], kind="stable")]
+    if problem.image_tolerance is None:
+        count = min(size, len(give), len(get))
+        gains = sign * (along[get[:count]] - along[give[:count]])
+        count = int(np.argmin(gains > 0)) if not (gains > 0).all() else count
+        return give[:count], get[:count]
+    return _paired(problem, state, sign * along, give, get, size)
+
+
+def _paired(
+    problem: Problem, state: LargeState, along: Float, give: Index, get: Index, size: int
+) -> tuple[Index, Index]:
+    """Pairs in order of gain whose images balance: a class waits when it would tip the count."""
+    images = problem.means.images
+    slack = _slack(problem, state)
+    balance = 0
+    waiting = list(get[: 2 * size + 64].tolist())
+    chosen_give: list[int] = []
+    chosen_get: list[int] = []
+    for a in give.tolist():
+        if len(chosen_give) == size or not waiting:
+            break
+        for place, b in enumerate(waiting[:64]):
+            change = int(images[b] - images[a])
+            if along[b] > along[a] and slack[0] <= balance + change <= slack[1]:
+                chosen_give.append(a)
+                chosen_get.append(b)
+                balance += change
+                del waiting[place]
+                break
+    return np.array(chosen_give, dtype=np.intp), np.array(chosen_get, dtype=np.intp)
+
+
+def _slack(problem: Problem, state: LargeState) -> tuple[float, float]:
+    """How far the left side's image count may still move down and up."""
+    assert problem.image_tolerance is not None
+    images = problem.means.images
+    start1, start2 = images[problem.left].sum(), images[problem.right].sum()
+    now1, now2 = images[state.left].sum(), images[state.right].sum()
+    room1, room2 = problem.image_tolerance * start1, problem.image_tolerance * start2
+    low = max(start1 - room1 - now1, now2 - start2 - room2)
+    high = min(start1 + room1 - now1, now2 - start2 + room2)
+    return float(low), float(high)

@@ -1,0 +1,182 @@
+"""Generator ``steepest``: every swap is the best of all by the true distance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from oodml.core.errors import UsageError
+from oodml.core.hashing import derived_seed
+from oodml.core.progress import progress_task
+from oodml.shift.generators.large import large_search, needs_large
+from oodml.shift.generators.problem import Partition, Problem, register_generator
+from oodml.shift.generators.search import Score, Search, State, value_of
+from oodml.shift.gram import Float
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class SteepestOptions:
+    """Options of generator ``steepest``.
+
+    Attributes:
+        max_steps: most swaps in one direction; None: until no swap helps (a local optimum).
+        swaps_per_step: swaps made at once while far from the optimum; 1 is true steepest ascent,
+            None means a 25th of a side. The last steps are always
+            single swaps.
+        shortlist: swaps priced exactly in each step, out of all priced to about 1e-4.
+        restarts: further runs from random starting partitions.
+        annealing: random swaps tried, with falling tolerance for bad ones, before each ascent.
+        annealing_temperature: tolerance at the start, as a share of the distance.
+        min_gain: relative gain below which a swap is not made; 0: until no swap helps at all.
+        class_tolerance: how far the class count of a side may move while whole superclasses move.
+    """
+
+    max_steps: int | None = None
+    swaps_per_step: int | None = 1
+    shortlist: int = 12
+    restarts: int = 0
+    annealing: int = 0
+    annealing_temperature: float = 0.01
+    min_gain: float = 0.0
+    class_tolerance: float = 0.1
+
+
+@register_generator("steepest", SteepestOptions)
+def steepest(problem: Problem, options: SteepestOptions) -> list[Partition]:
+    """Best of all swaps by the true distance, up and down, to local optima; restarts, annealing."""
+    check_options(options)
+    if needs_large(problem):
+        return large_search(problem)
+    search = make_search(problem, options)
+    start = search.start()
+    found = [_partition(search, start, "start", 0)]
+    with progress_task("searching swaps") as task:
+        for run in range(options.restarts + 1):
+            rng = np.random.default_rng(derived_seed("restart", problem.seed, run))
+            origin = search.shuffled(start, rng) if run else start
+            prefix = f"restart {run} " if run else ""
+            for name, score in (("harder", _harder), ("easier", _easier)):
+                here = origin
+                if options.annealing:
+                    here = _anneal(search, origin, score, options, rng)
+                    found.append(_partition(search, here, f"{prefix}annealed {name}", 0))
+                for step, state in climb(search, here, score, options):
+                    found.append(_partition(search, state, prefix + name, step))
+                    task.advance()
+    return found
+
+
+def make_search(problem: Problem, options: SteepestOptions) -> Search:
+    """The search within the problem's own limits."""
+    return Search(
+        problem,
+        problem.left,
+        problem.right,
+        image_tolerance=problem.image_tolerance,
+        class_tolerance=options.class_tolerance,
+        shortlist=options.shortlist,
+    )
+
+
+def climb(
+    search: Search, start: State, score: Score, options: SteepestOptions
+) -> Iterator[tuple[int, State]]:
+    """(swaps made so far, state) after each step, until no swap helps."""
+    most = options.swaps_per_step
+    if most is None:
+        most = max(1, min(len(start.left), len(start.right)) // 25)
+    if not search.single:
+        most = 1
+    state, made, size = start, 0, most
+    while options.max_steps is None or made < options.max_steps:
+        after, count = _together(search, state, score, size) if size > 1 else (None, 1)
+        if after is None:
+            after, count = _best(search, state, score, options.min_gain), 1
+        if after is None:
+            return
+        state, made, size = after, made + count, min(most, 2 * count)
+        yield made, state
+
+
+def _together(search: Search, state: State, score: Score, size: int) -> tuple[State | None, int]:
+    """The state after several swaps at once, or None when fewer than two go well together.
+
+    Together they must give at least half of what they promise one by one; else fewer are tried.
+    """
+    moves = search.batch(state, score, size)
+    while len(moves) > 1:
+        after = search.after(state, [move for move, _ in moves])
+        promised = sum(gain for _, gain in moves)
+        if value_of(score, after) - value_of(score, state) >= 0.5 * promised:
+            return after, len(moves)
+        moves = moves[: len(moves) // 2]
+    return None, 1
+
+
+def _best(search: Search, state: State, score: Score, min_gain: float) -> State | None:
+    """The state after the best swap, or None when no swap gains more than rounding.
+
+    Before giving up at a local optimum all swaps are priced once more, more exactly.
+    """
+    needed = value_of(score, state) + max(min_gain, _ROUNDING) * state.value
+    for fine in (False, True):
+        best = search.best(state, score, fine=fine)
+        if best is not None and value_of(score, best) > needed:
+            return best
+        if min_gain > _ROUNDING or not search.single:
+            return None
+    return None
+
+
+def check_options(options: SteepestOptions) -> None:
+    """Refuse values that make no sense."""
+    for name, least in (("shortlist", 1), ("restarts", 0), ("annealing", 0)):
+        if getattr(options, name) < least:
+            raise UsageError(
+                f"option {name} is {getattr(options, name)}, expected at least {least}"
+            )
+    for name in ("max_steps", "swaps_per_step"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise UsageError(f"option {name} is {value}, expected at least 1 or null")
+    if options.annealing_temperature <= 0 or min(options.class_tolerance, options.min_gain) < 0:
+        raise UsageError(
+            "option annealing_temperature must be above 0, class_tolerance and min_gain at least 0"
+        )
+
+
+def _anneal(
+    search: Search, start: State, score: Score, options: SteepestOptions, rng: np.random.Generator
+) -> State:
+    """Metropolis walk with linearly falling temperature; the best state met."""
+    state = best = start
+    for step in range(options.annealing):
+        move = search.random_move(state, rng)
+        if move is None:
+            continue
+        after = search.after(state, [move])
+        gain = value_of(score, after) - value_of(score, state)
+        left = 1.0 - step / options.annealing
+        temperature = options.annealing_temperature * max(start.value, 1e-12) * left
+        if gain > 0 or rng.random() < np.exp(gain / max(temperature, 1e-300)):
+            state = after
+            if value_of(score, state) > value_of(score, best):
+                best = state
+    return best
+
+
+def _harder(values: Float) -> Float:
+    return values
+
+
+def _easier(values: Float) -> Float:
+    return -values
+
+
+def _partition(search: Search, state: State, stage: str, step: int) -> Partition:
+    left, right = np.sort(search.classes(state.left)), np.sort(search.classes(state.right))
+    return Partition(left, right, state.value, stage, step)

@@ -1,0 +1,126 @@
+"""Generator ``target``: levels at wanted shift values, constant class and near-constant image counts.
+
+It searches as ``steepest`` does (several swaps at once while far from the ends) for the easiest
+and the hardest reachable partition, and then moves the partition nearest to each target until its
+distance meets it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from oodml.shift.generators.large import exchange, large_start, moved, needs_large
+from oodml.shift.generators.problem import Partition, Problem, register_generator
+from oodml.shift.generators.search import Search
+from oodml.shift.generators.steepest import SteepestOptions, steepest
+from oodml.shift.gram import Float
+
+DEFAULT_IMAGE_TOLERANCE = 0.02
+# A level is moved on until it is this near (relative), ten times nearer than promised.
+_NEAR = 1e-3
+_MOST_STEPS = 12
+
+
+@dataclass(frozen=True)
+class TargetOptions:
+    """Options of generator ``target``; the search options mean what they mean in ``steepest``.
+
+    Its ends are found with several swaps a step and without the last thousandths of a local
+    optimum, which a ladder does not need: ``swaps_per_step`` and ``min_gain``.
+    """
+
+    swaps_per_step: int | None = None
+    shortlist: int = 12
+    restarts: int = 0
+    annealing: int = 0
+    annealing_temperature: float = 0.01
+    min_gain: float = 1e-3
+    class_tolerance: float = 0.1
+
+    def steepest(self) -> SteepestOptions:
+        return SteepestOptions(
+            swaps_per_step=self.swaps_per_step,
+            shortlist=self.shortlist,
+            restarts=self.restarts,
+            annealing=self.annealing,
+            annealing_temperature=self.annealing_temperature,
+            min_gain=self.min_gain,
+            class_tolerance=self.class_tolerance,
+        )
+
+
+def with_tolerance(problem: Problem) -> Problem:
+    """``target`` keeps image counts near their start unless told otherwise."""
+    if problem.image_tolerance is not None:
+        return problem
+    return replace(problem, image_tolerance=DEFAULT_IMAGE_TOLERANCE)
+
+
+def refine(problem: Problem, options: TargetOptions, near: Partition, target: float) -> Partition:
+    """Move a partition until its distance is within a thousandth of ``target``, if swaps allow."""
+    if abs(near.shift - target) <= _NEAR * target:
+        return near
+    if needs_large(problem):
+        return _refine_large(problem, near, target)
+    search = Search(
+        problem,
+        near.left,
+        near.right,
+        image_tolerance=problem.image_tolerance,
+        class_tolerance=options.class_tolerance,
+        shortlist=options.shortlist,
+    )
+
+    def nearness(values: Float) -> Float:
+        return -np.abs(values - target)
+
+    state = search.start()
+    for _ in range(_MOST_STEPS):
+        best = search.best(state, nearness)
+        if best is None or abs(best.value - target) >= abs(state.value - target):
+            break
+        state = best
+        if abs(state.value - target) <= _NEAR * target:
+            break
+    left, right = np.sort(search.classes(state.left)), np.sort(search.classes(state.right))
+    return Partition(left, right, state.value, near.stage, near.step)
+
+
+def _refine_large(problem: Problem, near: Partition, target: float) -> Partition:
+    """Exchange a part of the best exchange, its size found by secant steps."""
+    # Image counts are held where they are: a level with classes removed has fewer than the start.
+    problem = replace(problem, left=near.left, right=near.right)
+    state = large_start(problem, near.left, near.right)
+    sign = 1 if target > state.value else -1
+    give, get = exchange(problem, state, sign, max(1, min(len(near.left), len(near.right)) // 10))
+    best, low, high = state, 0, len(give)
+    value_low, value_high = state.value, None
+    count = max(1, high // 2)
+    for _ in range(_MOST_STEPS):
+        if abs(best.value - target) <= _NEAR * target or high - low <= 1:
+            break
+        after = moved(state, give[:count], get[:count])
+        if abs(after.value - target) < abs(best.value - target):
+            best = after
+        if sign * after.value < sign * target:
+            low, value_low = count, after.value
+        else:
+            high, value_high = count, after.value
+        count = _between(low, high, value_low, value_high, target)
+    return best.partition(near.stage, near.step)
+
+
+def _between(low: int, high: int, at_low: float, at_high: float | None, target: float) -> int:
+    """Where the target lies on the line between two counts; the middle while one end is open."""
+    if at_high is None or at_high == at_low:
+        return (low + high) // 2
+    place = low + (high - low) * (target - at_low) / (at_high - at_low)
+    return int(np.clip(round(place), low + 1, high - 1)) if high - low > 1 else low
+
+
+@register_generator("target", TargetOptions, refine=refine, adjust=with_tolerance)
+def target(problem: Problem, options: TargetOptions) -> list[Partition]:
+    """Levels at target shifts within 1 %, constant class counts, near-constant image counts."""
+    return steepest(problem, options.steepest())

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from oodml._bootstrap import import_torchvision
+from oodml.features.backbones.efficientnet_lite0 import classifier_network
+from oodml.features.preprocessing import Preprocessing
+from oodml.features.registry import create_backbone, list_backbones, state_sha256
+
+
+@pytest.mark.parametrize(
+    ("picture", "classes"),
+    [("chelsea", {281, 282, 283, 284, 285}), ("coffee", {967})],  # the cats of ImageNet; espresso
+)
+def test_lite0_recognises_well_known_pictures(picture: str, classes: set[int]) -> None:
+    data = pytest.importorskip("skimage.data")
+    preprocessing = create_backbone("tf_efficientnet_lite0").preprocessing
+    assert preprocessing is not None
+    view = preprocessing.evaluation_view(Image.fromarray(getattr(data, picture)()))
+    with torch.inference_mode():
+        logits = classifier_network()(torch.from_numpy(view)[None])
+    assert int(logits.argmax()) in classes
+
+
+def test_lite0_features_feed_its_classifier() -> None:
+    backbone = create_backbone("tf_efficientnet_lite0")
+    network = classifier_network()
+    batch = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        features = backbone.module(batch)
+        torch.testing.assert_close(network.classifier(features), network(batch))
+    assert features.shape == (2, backbone.dim)
+
+
+def test_backbones_are_the_same_each_time() -> None:
+    for name in ("conv4", "tf_efficientnet_lite0"):
+        assert create_backbone(name).weights_sha256() == create_backbone(name).weights_sha256()
+
+
+def test_the_weights_hash_sees_one_changed_weight() -> None:
+    module = torch.nn.Linear(3, 2)
+    before = state_sha256(module)
+    with torch.no_grad():
+        module.weight[0, 0] += 1e-3
+    assert state_sha256(module) != before
+
+
+def test_conv4_takes_drawings() -> None:
+    backbone = create_backbone("conv4")
+    with torch.inference_mode():
+        assert backbone.module(torch.zeros(2, 1, 28, 28)).shape == (2, backbone.dim)
+
+
+def test_backbones_are_listed() -> None:
+    assert {"conv4", "identity", "tf_efficientnet_lite0"} <= set(list_backbones())
+
+
+def test_torchvision_imports_beside_any_torch() -> None:
+    assert import_torchvision().__name__ == "torchvision"
+
+
+@pytest.mark.parametrize("size", [(300, 200), (200, 300), (97, 97), (224, 224)])
+def test_the_evaluation_view_is_the_centre(size: tuple[int, int]) -> None:
+    preprocessing = Preprocessing(64, 72, "bilinear", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    image = Image.new("RGB", size, "black")
+    width, height = size
+    image.paste("white", (width // 2 - 8, height // 2 - 8, width // 2 + 8, height // 2 + 8))
+    view = preprocessing.evaluation_view(image)
+    assert view.shape == (3, 64, 64)
+    assert view.min() == pytest.approx(-1, abs=0.02)
+    rows = np.flatnonzero(view[0].max(axis=1) > 0)
+    assert abs(rows.mean() - 31.5) <= 1, "the white square stands in the middle"
+
+
+def test_the_crop_keeps_its_share_at_another_size() -> None:
+    preprocessing = Preprocessing(224, 256, "bicubic", (0.5,), (0.5,))
+    assert preprocessing.at_size(112).resize == 128
+    assert preprocessing.at_size(None) is preprocessing
+
+
+def test_grey_inverted_and_bgr_channels() -> None:
+    red = Image.new("RGB", (8, 8), (255, 0, 0))
+    bgr = Preprocessing(8, 8, "nearest", (0.0,) * 3, (1.0,) * 3, channels="BGR")
+    assert bgr.evaluation_view(red)[:, 0, 0].tolist() == [0, 0, 1]
+    ink = Preprocessing(8, 8, "nearest", (0.0,), (1.0,), channels="L", invert=True)
+    assert ink.evaluation_view(Image.new("L", (8, 8), 255)).max() == 0
