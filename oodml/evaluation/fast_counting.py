@@ -138,21 +138,23 @@ def _count(
     above = np.zeros(end - base, np.int64)
     close = np.zeros(end - base, np.bool_)
     bounds = (offsets, job.low, job.high, base, above, close)
-    if int(np.diff(offsets).max()) > _FEW:
-        if columns_are_queries:
-            ordered = np.empty(block.shape[::-1], np.float32)
-            kernels.transpose(block, ordered)
-        else:
-            ordered = block.copy()
-        ordered.sort(axis=1)
-        found = kernels.count_by_searching(ordered, *bounds)
-    elif columns_are_queries:
+    few = int(np.diff(offsets).max()) <= _FEW
+    if columns_are_queries and few:
         found = kernels.count_columns_by_comparing(block, *bounds)
     else:
-        found = kernels.count_by_comparing(block, *bounds)
+        if columns_are_queries:
+            block = _transposed(block)
+        if few:
+            found = kernels.count_by_comparing(block, *bounds)
+        else:
+            found = kernels.count_by_searching(np.sort(block, axis=1), *bounds)
     tied = None
     if found:
-        tied = _resolve(job, block, at, items, columns_are_queries, offsets, close, above)
+        which = np.unique(np.searchsorted(offsets, np.flatnonzero(close) + base, side="right") - 1)
+        tile_rows = which
+        if columns_are_queries and few:
+            block, tile_rows = np.ascontiguousarray(block[:, which].T), np.arange(len(which))
+        tied = _resolve(job, which, tile_rows, block, at, items, offsets, close, above)
     with job.lock:
         job.tally.above[base:end] += above
         if tied is not None:
@@ -160,20 +162,29 @@ def _count(
             job.tally.tied_after[base:end] += tied[1]
 
 
+def _transposed(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    result = np.empty(block.shape[::-1], np.float32)
+    kernels.transpose(block, result)
+    return result
+
+
 def _resolve(
     job: _Job,
+    which: NDArray[np.int64],
+    tile_rows: NDArray[np.int64],
     block: NDArray[np.float32],
     at: slice,
     items: slice,
-    columns_are_queries: bool,
     offsets: NDArray[np.int64],
     close: NDArray[np.bool_],
     above: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Add the close pairs to ``above``; returns the ties before and after, like ``above``."""
     tied_before, tied_after = np.zeros_like(above), np.zeros_like(above)
     kernels.resolve_close(
+        which,
+        tile_rows,
         block,
-        columns_are_queries,
         job.queries.rows[at],
         job.gallery.rows[items],
         job.queries.lengths[at],

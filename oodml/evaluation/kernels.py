@@ -14,6 +14,7 @@ import numpy as np
 
 _ONE = np.float32(1)
 _ZERO = np.float32(0)
+_PIECE = 64
 # "reassoc" lets float sums of 0 and 1 run in vector lanes; they stay exact below 2**24.
 _OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
 
@@ -183,10 +184,19 @@ def thresholds_of(
             end += 1
 
 
+@numba.njit(fastmath={"reassoc", "nsz"}, **_OPTIONS)
+def _holds_any(values: Any, start: int, stop: int, low: float, high: float) -> bool:
+    hits = _ZERO
+    for g in range(start, stop):
+        hits += _ONE if (values[g] >= low) & (values[g] <= high) else _ZERO
+    return hits > 0
+
+
 @numba.njit(**_OPTIONS)
 def resolve_close(
+    which: Any,
+    tile_rows: Any,
     tile: Any,
-    columns_are_queries: bool,
     queries: Any,
     gallery: Any,
     query_lengths: Any,
@@ -208,15 +218,18 @@ def resolve_close(
 ) -> None:
     """Decide in float64 the values of the tile that lie within [low, high] of a threshold.
 
-    ``queries`` and ``gallery`` are the float32 rows of the tile's block, as are the other arrays of
-    queries and items; ``tile`` may be given transposed (``columns_are_queries``).
+    ``which`` lists the queries of the block that have a close value, ``tile_rows`` the rows of
+    ``tile`` that hold their similarities. ``queries`` and ``gallery`` are the float32 rows of the
+    block, as are the other arrays of queries and items.
     """
     items = gallery.shape[0]
     euclidean = False
     for g in range(items):
         euclidean |= half_squares[g] != 0
     exact = np.empty(items)
-    for q in range(queries.shape[0]):
+    for index in range(which.shape[0]):
+        q = which[index]
+        row = tile[tile_rows[index]]
         fresh = True
         for j in range(offsets[q], offsets[q + 1]):
             if not close[j - base]:
@@ -224,21 +237,24 @@ def resolve_close(
             if fresh:
                 exact[:] = np.nan
                 fresh = False
-            for g in range(items):
-                rough = tile[g, q] if columns_are_queries else tile[q, g]
-                if not low[j] <= rough <= high[j]:
+            for start in range(0, items, _PIECE):
+                stop = min(items, start + _PIECE)
+                if not _holds_any(row, start, stop, low[j], high[j]):
                     continue
-                if np.isnan(exact[g]):
-                    exact[g] = _dot(queries[q], gallery[g]) - half_squares[g]
-                longer = max(gallery_lengths[g], value_lengths[j])
-                bound = query_lengths[q] * longer
-                if euclidean:
-                    bound += 0.5 * longer * longer
-                difference = exact[g] - values[j]
-                if difference > tolerance * bound:
-                    above[j - base] += 1
-                elif difference >= -tolerance * bound:
-                    if positions[g] < value_positions[j]:
-                        tied_before[j - base] += 1
-                    else:
-                        tied_after[j - base] += 1
+                for g in range(start, stop):
+                    if not low[j] <= row[g] <= high[j]:
+                        continue
+                    if np.isnan(exact[g]):
+                        exact[g] = _dot(queries[q], gallery[g]) - half_squares[g]
+                    longer = max(gallery_lengths[g], value_lengths[j])
+                    bound = query_lengths[q] * longer
+                    if euclidean:
+                        bound += 0.5 * longer * longer
+                    difference = exact[g] - values[j]
+                    if difference > tolerance * bound:
+                        above[j - base] += 1
+                    elif difference >= -tolerance * bound:
+                        if positions[g] < value_positions[j]:
+                            tied_before[j - base] += 1
+                        else:
+                            tied_after[j - base] += 1

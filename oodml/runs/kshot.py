@@ -13,6 +13,7 @@ from oodml.core.hashing import derived_seed
 from oodml.evaluation import episode_accuracy, t_interval
 from oodml.methods import Adaptation, Method
 from oodml.runs.cells import Cell
+from oodml.runs.rows import result_row
 from oodml.runs.workbench import Workbench
 from oodml.training import Embedder, TrainingSettings, adapt, embed
 
@@ -66,16 +67,7 @@ def kshot_rows(
                 ]
             )
         estimate = t_interval(accuracies, over="episodes")
-        rows.append(
-            {
-                "metric": f"accuracy_{shots}_shot",
-                "value": estimate.value,
-                "n": estimate.n,
-                "low": None if np.isnan(estimate.low) else estimate.low,
-                "high": None if np.isnan(estimate.high) else estimate.high,
-                "interval": f"95 % {estimate.estimator}",
-            }
-        )
+        rows.append(result_row(f"accuracy_{shots}_shot", estimate, estimate.n))
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,18 @@ from torch import nn
 from oodml.core.files import write_json
 from oodml.core.hashing import derived_seed
 from oodml.evaluation import Report, evaluate, save_ranks
+from oodml.evaluation.uncertainty import bootstrap_intervals
 from oodml.methods import Method
 from oodml.runs.cells import Cell
 from oodml.runs.kshot import kshot_rows
+from oodml.runs.rows import result_row
 from oodml.runs.store import CellStore
 from oodml.runs.workbench import Workbench
 from oodml.training import Embedder, SealedSource, TrainingSettings, create_selection_rule, embed
 from oodml.training.checkpoints import Checkpoint
 from oodml.training.loop import train
+
+_RESAMPLES = 2_000  # of the classes, behind each stored interval
 
 OnStep = Callable[[int, int], None]
 
@@ -120,15 +125,10 @@ def _trained(
 
 
 def _metric_rows(report: Report) -> list[dict[str, Any]]:
-    """A row a retrieval metric: the mean over queries."""
+    """A row a retrieval metric: the mean over queries, with its interval over classes."""
+    values = {name: report.per_query(name) for name in report.metrics}
+    intervals = bootstrap_intervals(values, report.ranks.labels, resamples=_RESAMPLES)
     return [
-        {
-            "metric": name,
-            "value": value,
-            "n": report.counts["queries"],
-            "low": None,
-            "high": None,
-            "interval": "none",
-        }
+        result_row(name, replace(intervals[name], value=value), report.counts["queries"])
         for name, value in report.metrics.items()
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from oodml.shift.ladder import Ladder, Level
@@ -10,6 +11,7 @@ from oodml.shift.means import ClassMeans
 
 # Shift agrees to this relative error across processors and BLAS builds.
 SHIFT_TOLERANCE = 1e-4
+IMPORTED = "imported"
 
 
 def structural_problems(ladder: Ladder) -> list[str]:
@@ -26,10 +28,12 @@ def structural_problems(ladder: Ladder) -> list[str]:
         where = f"levels.{position}"
         if level.index != position:
             problems.append(f"{where}.index is {level.index}, expected {position}")
+        if math.isnan(level.shift) and ladder.generator != IMPORTED:
+            problems.append(f"{where}.shift is missing; only imported splits may lack it")
         problems += [f"{where}.{text}" for text in _list_problems(level)]
         problems += [f"{where}.{text}" for text in _count_problems(level, ladder)]
     for below, above in pairwise(ladder.levels):
-        if not above.shift > below.shift:
+        if above.shift <= below.shift:
             problems.append(
                 f"levels.{above.index}.shift is {above.shift:.6g}, not above {below.shift:.6g} of "
                 "the level below; shift must grow strictly"
@@ -61,7 +65,7 @@ def shift_problems(ladder: Ladder, means: ClassMeans) -> list[str]:
                     f"the features give {value:.8g}"
                 )
         images = {n: int(means.images[means.position[n]]) for n in level.training_side + level.test}
-        wrong = [n for n, count in images.items() if ladder.images.get(n) != count]
+        wrong = [n for n, count in images.items() if ladder.images.get(n, count) != count]
         if wrong:
             problems.append(
                 f"images.{wrong[0]}: the ladder counts {ladder.images.get(wrong[0])} images, "
@@ -71,7 +75,22 @@ def shift_problems(ladder: Ladder, means: ClassMeans) -> list[str]:
 
 
 def _list_problems(level: Level) -> Iterator[str]:
-    sides = {"train": level.train, "val": level.val, "test": level.test}
+    yield from _side_problems(level.train, level.val, level.test)
+    reverse = level.controls.get("reverse")
+    if reverse:
+        both = sorted([*reverse["train"], *reverse["val"]])
+        if both != list(level.test):
+            yield "controls.reverse: its train and val together must be the test classes"
+    ceiling = level.controls.get("ceiling")
+    if ceiling and not set(ceiling["classes"]) <= set(level.test):
+        yield "controls.ceiling: its classes must be test classes"
+    for draw, entry in enumerate(level.controls.get("size_matched", ())):
+        for text in _side_problems(entry["train"], entry["val"], entry["test"]):
+            yield f"controls.size_matched.{draw}.{text}"
+
+
+def _side_problems(train: Sequence[str], val: Sequence[str], test: Sequence[str]) -> Iterator[str]:
+    sides = {"train": train, "val": val, "test": test}
     for side, names in sides.items():
         if list(names) != sorted(set(names)):
             yield f"{side}: class names must be unique and sorted"
@@ -83,7 +102,7 @@ def _list_problems(level: Level) -> Iterator[str]:
 
 def _count_problems(level: Level, ladder: Ladder) -> Iterator[str]:
     unknown = [n for n in level.training_side + level.test if n not in ladder.images]
-    if unknown:
+    if ladder.images and unknown:
         yield f"class {unknown[0]!r} has no entry in images"
         return
     expected = level_counts(level.train, level.val, level.test, ladder.images)
@@ -95,14 +114,14 @@ def _count_problems(level: Level, ladder: Ladder) -> Iterator[str]:
 
 
 def level_counts(
-    train: tuple[str, ...], val: tuple[str, ...], test: tuple[str, ...], images: object
+    train: Sequence[str], val: Sequence[str], test: Sequence[str], images: Mapping[str, int]
 ) -> dict[str, int]:
-    """Classes and images of each side."""
-    assert isinstance(images, dict) or hasattr(images, "__getitem__")
+    """Classes of each side, and images where ``images`` (class -> count) knows any."""
     counts: dict[str, int] = {}
     for side, names in (("train", train), ("val", val), ("test", test)):
         counts[f"{side}_classes"] = len(names)
-        counts[f"{side}_images"] = sum(images[name] for name in names)
+        if images:
+            counts[f"{side}_images"] = sum(images[name] for name in names)
     return counts
 
 

@@ -26,6 +26,11 @@ MEASURE = "frechet_class_means"
 _MANIFEST = ("backbone", "weights_sha256", "preprocessing", "precision", "dim", "key")
 
 
+def manifest_part(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What a ladder records of the features it was measured on."""
+    return {key: manifest[key] for key in _MANIFEST if key in manifest}
+
+
 @dataclass(frozen=True)
 class LadderSettings:
     """What every generator has in common; see :func:`generate_ladder`."""
@@ -162,7 +167,7 @@ def generate_ladder(
         name=name or f"{dataset or manifest.get('dataset', 'ladder')}-{generator}-{levels}",
         dataset=str(dataset or manifest.get("dataset", "")),
         dataset_fingerprint=str(dataset_fingerprint or manifest.get("dataset_fingerprint", "")),
-        features={"dim": means.dims} | {k: manifest[k] for k in _MANIFEST if k in manifest},
+        features={"dim": means.dims} | manifest_part(manifest),
         generator=generator,
         options={k: list(v) if isinstance(v, tuple) else v for k, v in recorded.items()},
         measure=MEASURE,

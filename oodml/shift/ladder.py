@@ -21,7 +21,8 @@ class Level:
     Attributes:
         index: place in the ladder, from 0 (easiest).
         train, val, test: class names, sorted; the training side of the shift is train + val.
-        shift: value of the ladder's own measure between train + val and test.
+        shift: value of the ladder's own measure between train + val and test; NaN when an
+            imported split was never measured.
         shifts: further measures of the same level by name.
         target: the shift the level was meant to have; None where none was set.
         counts: classes and images of each side.
@@ -66,7 +67,7 @@ class Ladder:
         generator, options, seed: what made it.
         measure: name of the shift measure behind ``Level.shift``.
         levels: at least one, shift growing strictly.
-        images: number of images of every class that stands in some level.
+        images: number of images of every class that stands in some level; empty when unknown.
         left_out: classes of the data set that stand in no level on purpose, with the reason.
         episode_table: few-shot supports of all levels; None when the ladder has none.
         sha256: hash of the whole content, episodes included; "" before the ladder is sealed.

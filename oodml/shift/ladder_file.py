@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ def read_ladder(file: Path) -> Ladder:
         Level(
             **{
                 **level.model_dump(),
+                "shift": math.nan if level.shift is None else level.shift,
                 "train": tuple(level.train),
                 "val": tuple(level.val),
                 "test": tuple(level.test),
@@ -101,6 +103,7 @@ def _content(ladder: Ladder) -> dict[str, Any]:
     levels = [
         {
             **asdict(level),
+            "shift": None if math.isnan(level.shift) else level.shift,
             "train": list(level.train),
             "val": list(level.val),
             "test": list(level.test),

@@ -16,7 +16,7 @@ class LevelModel(_Strict):
     train: list[str] = Field(min_length=1)
     val: list[str]
     test: list[str] = Field(min_length=1)
-    shift: float = Field(ge=0)
+    shift: float | None = Field(ge=0)  # null: not measured
     shifts: dict[str, float]
     target: float | None
     counts: dict[str, int]

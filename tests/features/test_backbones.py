@@ -87,3 +87,37 @@ def test_grey_inverted_and_bgr_channels() -> None:
     assert bgr.evaluation_view(red)[:, 0, 0].tolist() == [0, 0, 1]
     ink = Preprocessing(8, 8, "nearest", (0.0,), (1.0,), channels="L", invert=True)
     assert ink.evaluation_view(Image.new("L", (8, 8), 255)).max() == 0
+
+
+def test_any_timm_model_brings_its_own_preprocessing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub's weights are left out here; name, features and preprocessing are timm's."""
+    from oodml.features.backbones.timm_hub import import_timm
+
+    timm = import_timm()
+    original = timm.create_model
+
+    def without_weights(name: str, pretrained: bool, **arguments: object) -> torch.nn.Module:
+        assert pretrained, "users get pretrained weights"
+        return original(name, pretrained=False, **arguments)
+
+    monkeypatch.setattr(timm, "create_model", without_weights)
+    backbone = create_backbone("resnet18.tv_in1k")
+    assert backbone.name == "resnet18.tv_in1k"
+    assert backbone.dim == 512
+    assert backbone.preprocessing is not None
+    assert backbone.preprocessing.mean == pytest.approx((0.485, 0.456, 0.406))
+    assert (backbone.preprocessing.size, backbone.preprocessing.resize) == (224, 256)
+    with torch.inference_mode():
+        assert backbone.module(torch.zeros(1, 3, 64, 64)).shape == (1, 512)
+
+
+def test_weights_that_cannot_be_loaded_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from oodml.core.errors import OodmlError
+    from oodml.features.backbones.timm_hub import import_timm
+
+    def offline(*_: object, **__: object) -> None:
+        raise OSError("no route to the hub")
+
+    monkeypatch.setattr(import_timm(), "create_model", offline)
+    with pytest.raises(OodmlError, match=r"'resnet18.tv_in1k': its weights could not be loaded"):
+        create_backbone("resnet18.tv_in1k")

@@ -123,7 +123,7 @@ def test_seeds_matter_and_methods_differ(spec_file: Path, tmp_path: Path) -> Non
 def test_a_killed_run_continues_to_the_same_table(
     spec_file: Path, tmp_path: Path, sent: signal.Signals, executor: str
 ) -> None:
-    slow = dict(SPEC, training=dict(SPEC["training"], steps=150))
+    slow = dict(SPEC, training=dict(SPEC["training"], steps=80))
     spec_file.write_text(toml(slow))
     whole = oodml.run(spec_file, tmp_path / "whole", executor="serial")
     out = tmp_path / "killed"
@@ -147,7 +147,7 @@ def test_a_killed_run_continues_to_the_same_table(
         assert process.returncode == 130, output
         assert "continues where it stopped" in output
     before = {p: p.stat().st_mtime_ns for p in out.glob("cells/*/metrics.json")}
-    assert run_command(["run", str(spec_file), "--out", str(out), "--executor", executor]) == 0
+    oodml.run(spec_file, out, executor="serial")
     pd.testing.assert_frame_equal(read_results(out), whole)
     assert all(p.stat().st_mtime_ns == at for p, at in before.items() if p.exists()), "kept as is"
 
@@ -377,3 +377,13 @@ def test_the_whole_network_can_be_trained(oodml_home: Path, tmp_path: Path) -> N
     before = create_backbone("conv4").module.state_dict()
     moved = [k for k, v in before.items() if not (weights[f"trunk.{k}"] == v).all()]
     assert "0.0.weight" in moved, "the backbone was trained"
+
+
+def test_intervals_are_stored_with_their_estimator(spec_file: Path, tmp_path: Path) -> None:
+    results = oodml.run(spec_file, tmp_path / "out", executor="serial")
+    recall = results[results["metric"] == "recall_at_1"]
+    assert (recall["low"] <= recall["value"]).all()
+    assert (recall["value"] <= recall["high"]).all()
+    assert recall["interval"].str.contains("bootstrap over").all()
+    shots = results[results["metric"] == "accuracy_2_shot"]
+    assert shots["interval"].str.contains("t over 2 episodes").all()

@@ -1,0 +1,23 @@
+"""The value columns of a result row."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from oodml.evaluation import Estimate
+
+
+def result_row(metric: str, estimate: Estimate, n: int) -> dict[str, Any]:
+    """One metric of one cell: value, n values it averages, interval and what the interval is.
+
+    ``low`` and ``high`` are None where there are too few values for an interval.
+    """
+    return {
+        "metric": metric,
+        "value": estimate.value,
+        "n": n,
+        "low": None if math.isnan(estimate.low) else estimate.low,
+        "high": None if math.isnan(estimate.high) else estimate.high,
+        "interval": f"{100 * estimate.level:g} % {estimate.estimator}",
+    }

@@ -1,0 +1,1 @@
+"""Split files of other projects: read them in, write them out."""

@@ -1,0 +1,77 @@
+"""A ladder seen through other measures or another backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.stats
+
+from oodml.core.errors import DataError, UsageError
+from oodml.core.progress import track
+from oodml.shift.labelled import LabelledFeatures
+from oodml.shift.ladder import Ladder
+from oodml.shift.measures import MEASURES, sides_of
+
+
+@dataclass(frozen=True)
+class LadderMeasurement:
+    """Values of measures on every level.
+
+    Attributes:
+        names: names of the values, those of one measure together, its own name first.
+        values: [levels, names].
+        tau: for each name Kendall's tau-b between its values and the ladder's level order: 1 when
+            every harder level is harder by it too. NaN with one level or all values equal.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    tau: tuple[float, ...]
+
+
+def measure_ladder(
+    ladder: Ladder,
+    data: LabelledFeatures,
+    measures: Sequence[str] | None = None,
+    *,
+    max_images: int = 4096,
+) -> LadderMeasurement:
+    """Measure every level with registered measures (None: all of them).
+
+    Raises:
+        UsageError: an unknown measure.
+        DataError: a class of the ladder that has no features.
+    """
+    chosen = MEASURES.names() if measures is None else list(measures)
+    if not chosen:
+        raise UsageError(f"no measure named; known: {', '.join(MEASURES.names())}")
+    functions = [MEASURES.get(name) for name in chosen]
+    means = data.means()
+    rows: list[dict[str, float]] = []
+    for level in track(ladder.levels, "measuring levels"):
+        missing = [n for n in level.training_side + level.test if n not in means.position]
+        if missing:
+            raise DataError(f"class {missing[0]!r} of level {level.index} has no features")
+        sides = sides_of(
+            data,
+            means,
+            level.training_side,
+            level.test,
+            seed=ladder.seed,
+            max_images=max_images,
+        )
+        rows.append({k: v for function in functions for k, v in function(sides).items()})
+    names = tuple(rows[0])
+    values = np.array([[row[name] for name in names] for row in rows])
+    order = np.arange(len(rows))
+    tau = tuple(kendall_tau(order, values[:, column]) for column in range(len(names)))
+    return LadderMeasurement(names, values, tau)
+
+
+def kendall_tau(first: np.ndarray, second: np.ndarray) -> float:
+    """Kendall's tau-b of two sequences; NaN when one of them is constant or has one entry."""
+    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    return float(scipy.stats.kendalltau(first, second).statistic)
