@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from oodml.core.errors import DataError, IntegrityError, UsageError
-
-if TYPE_CHECKING:
-    from oodml.shift.ladder import Ladder
-    from oodml.shift.means import ClassMeans
+from oodml.cli.split_inputs import (
+    data_of,
+    data_of_file,
+    features_of,
+    generator_options,
+    images_of,
+    numbers,
+    superclasses_of,
+)
+from oodml.cli.split_printing import ladder_as_json, diff_as_json, measurement_as_json, print_diff, print_ladder, print_measurement
+from oodml.core.errors import IntegrityError, UsageError
 
 app = typer.Typer(
     no_args_is_help=True, help="Make, check and compare ladders of class splits of growing shift."
@@ -20,6 +27,9 @@ app = typer.Typer(
 
 LadderArgument = Annotated[Path, typer.Argument(help="Folder of a ladder, or its ladder.json.")]
 BackboneOption = Annotated[str, typer.Option(help="Backbone whose features carry the shift.")]
+OverwriteOption = Annotated[
+    str, typer.Option(help="never: refuse, missing: keep what is there, always.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _DEFAULT_BACKBONE = "tf_efficientnet_lite0"
 
@@ -43,32 +53,27 @@ def make(
     image_tolerance: Annotated[
         float | None, typer.Option(help="How far a side's image count may move, relative.")
     ] = None,
+    remove_classes: Annotated[
+        int, typer.Option(help="Then delete up to this many classes a side for more shift.")
+    ] = 0,
     keep_superclasses: Annotated[bool, typer.Option(help="Move whole superclasses only.")] = False,
     pin_train: Annotated[list[str] | None, typer.Option(help="Class kept in training.")] = None,
     pin_test: Annotated[list[str] | None, typer.Option(help="Class kept in test.")] = None,
     option: Annotated[
         list[str] | None, typer.Option(help="Option of the generator: NAME=VALUE.")
     ] = None,
-    overwrite: Annotated[
-        str, typer.Option(help="never: refuse, missing: keep what is there, always.")
-    ] = "never",
+    overwrite: OverwriteOption = "never",
     as_json: JsonOption = False,
 ) -> None:
     """Make a ladder of class splits of growing shift."""
-    from oodml.shift import generate_ladder, load_ladder
+    from oodml.shift import generate_ladder
 
-    if overwrite not in ("never", "missing", "always"):
-        raise UsageError(f"--overwrite {overwrite!r}: expected never, missing or always")
-    wanted = _numbers("--targets", targets)
+    wanted = numbers("--targets", targets)
     ladder_name = name or f"{generator}-{len(wanted) if wanted else levels}"
     folder = out or Path("splits") / dataset / ladder_name
-    exists = (folder / "ladder.json").exists()
-    if exists and overwrite == "missing":
-        _print_ladder(load_ladder(folder), folder, as_json)
+    if not may_write(folder, overwrite, as_json):
         return
-    if exists and overwrite == "never":
-        raise UsageError(f"{folder} has a ladder already; --overwrite always replaces it")
-    loaded, table = _features(dataset, backbone, image_size, device)
+    loaded, table = features_of(dataset, backbone, image_size, device)
     ladder = generate_ladder(
         table,
         generator=generator,
@@ -81,17 +86,18 @@ def make(
         pinned_test=pin_test or (),
         min_images=min_images,
         image_tolerance=image_tolerance,
+        remove_classes=remove_classes,
         val_fraction=val_fraction,
-        shots=[int(value) for value in _numbers("--shots", shots) or ()],
+        shots=[int(value) for value in numbers("--shots", shots) or ()],
         episodes=episodes,
         seed=seed,
         name=ladder_name,
         dataset=loaded.name,
         dataset_fingerprint=loaded.fingerprint,
-        **_generator_options(option or []),
+        **generator_options(option or []),
     )
     ladder.save(folder)
-    _print_ladder(ladder, folder, as_json)
+    print_ladder(ladder, folder, as_json)
 
 
 @app.command()
@@ -99,7 +105,7 @@ def show(ladder: LadderArgument, as_json: JsonOption = False) -> None:
     """Print the levels of a ladder."""
     from oodml.shift import load_ladder
 
-    _print_ladder(load_ladder(ladder), ladder, as_json)
+    print_ladder(load_ladder(ladder), ladder, as_json)
 
 
 @app.command()
@@ -123,11 +129,8 @@ def check(
     found = read_ladder(ladder)
     problems = structural_problems(found)
     means = None
-    if features is not None:
-        means = _means_of_file(features, label_column)
-    elif recompute:
-        means = _means_of_backbone(found, device)
-    if means is not None:
+    if features is not None or recompute:
+        means = data_of(found, features, label_column, None, None, device).means()
         problems += shift_problems(found, means)
     if problems:
         raise IntegrityError(f"{ladder}: {len(problems)} problem(s)\n  " + "\n  ".join(problems))
@@ -135,149 +138,222 @@ def check(
     show_text(f"{ladder}: sound, {len(found.levels)} levels, {values}, sha256 {found.sha256[:16]}")
 
 
-def _features(dataset: str, backbone: str, image_size: int | None, device: str) -> tuple[Any, Any]:
-    from oodml.datasets import load_dataset
-    from oodml.features import extract_features
+@app.command()
+def measure(
+    ladder: LadderArgument,
+    measure: Annotated[str, typer.Option(help="Measures with commas between, or all.")] = "all",
+    backbone: Annotated[
+        str | None, typer.Option(help="Backbone to see the ladder through [the ladder's own].")
+    ] = None,
+    image_size: Annotated[int | None, typer.Option(help="Side of the images in pixels.")] = None,
+    features: Annotated[
+        Path | None, typer.Option(help="Embeddings Parquet with a label column instead.")
+    ] = None,
+    label_column: Annotated[str, typer.Option(help="Label column of --features.")] = "label",
+    max_images: Annotated[
+        int, typer.Option(help="Images a side for measures on images.", min=2)
+    ] = 4096,
+    device: Annotated[str, typer.Option(help="Device for the backbone.")] = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """See a ladder through other shift measures or another backbone."""
+    from oodml.shift import load_ladder
+    from oodml.shift.measuring import measure_ladder
 
-    loaded = load_dataset(dataset)
-    return loaded, extract_features(loaded, backbone, image_size=image_size, device=device)
-
-
-def _means_of_file(path: Path, label_column: str) -> ClassMeans:
-    from oodml.core.vectors import read_vectors
-    from oodml.shift import class_means
-
-    table = read_vectors(path)
-    if label_column not in table.columns:
-        known = ", ".join(table.columns) or "none"
-        raise DataError(f"{path}: no column {label_column!r} with class names (found: {known})")
-    return class_means(table.vectors, table.columns[label_column], image_ids=table.ids)
-
-
-def _means_of_backbone(ladder: Ladder, device: str) -> ClassMeans:
-    import numpy as np
-
-    from oodml.shift import class_means
-
-    backbone = ladder.features.get("backbone")
-    if not ladder.dataset or not backbone:
-        raise UsageError(
-            "the ladder names no data set or backbone to recompute from; give --features"
-        )
-    preprocessing = ladder.features.get("preprocessing") or {}
-    loaded, table = _features(ladder.dataset, str(backbone), preprocessing.get("size"), device)
-    if ladder.dataset_fingerprint and loaded.fingerprint != ladder.dataset_fingerprint:
-        raise IntegrityError(
-            f"data set {ladder.dataset!r} has fingerprint {loaded.fingerprint[:16]}, the ladder "
-            f"was made for {ladder.dataset_fingerprint[:16]}"
-        )
-    names = np.asarray(table.class_names, dtype=str)[np.asarray(table.labels)]
-    return class_means(table.features, names, image_ids=table.image_ids)
-
-
-def _numbers(flag: str, text: str | None) -> list[float] | None:
-    if text is None:
-        return None
-    try:
-        return [float(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        raise UsageError(f"{flag} {text!r}: expected numbers with commas between them") from None
-
-
-def _generator_options(given: list[str]) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    for text in given:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise UsageError(f"--option {text!r}: expected NAME=VALUE")
-        try:
-            options[key] = json.loads(value)
-        except json.JSONDecodeError:
-            options[key] = value
-    return options
-
-
-def _print_ladder(ladder: Ladder, folder: Path, as_json: bool) -> None:
+    found = load_ladder(ladder)
+    names = None if measure == "all" else [part for part in measure.split(",") if part]
+    data = data_of(found, features, label_column, backbone, image_size, device)
+    result = measure_ladder(found, data, names, max_images=max_images)
     if as_json:
-        typer.echo(json.dumps(_summary(ladder, folder), indent=2, ensure_ascii=False))
+        typer.echo(
+            json.dumps(
+                {
+                    "levels": [
+                        dict(zip(result.names, row, strict=True)) for row in result.values.tolist()
+                    ],
+                    "kendall_tau": {
+                        name: None if math.isnan(tau) else tau
+                        for name, tau in zip(result.names, result.tau, strict=True)
+                    },
+                },
+                indent=2,
+            )
+        )
         return
     from rich.console import Console
     from rich.table import Table
 
-    title = f"{ladder.name}: {ladder.dataset or 'unnamed data'}, {ladder.measure}"
-    table = Table(title=title)
-    for column in (
-        "level",
-        "shift",
-        "target",
-        "train",
-        "val",
-        "test",
-        "train images",
-        "test images",
-        "reached by",
-    ):
-        table.add_column(column, justify="left" if column == "reached by" else "right")
-    for level in ladder.levels:
-        counts = level.counts
-        missed = "" if level.reached else " *"
-        table.add_row(
-            str(level.index),
-            f"{level.shift:.4g}",
-            "" if level.target is None else f"{level.target:.4g}{missed}",
-            str(counts["train_classes"]),
-            str(counts["val_classes"]),
-            str(counts["test_classes"]),
-            str(counts["train_images"] + counts["val_images"]),
-            str(counts["test_images"]),
-            f"{level.stage} {level.step}" if level.stage else "",
-        )
+    seen = features.name if features else backbone or found.features.get("backbone", "")
+    table = Table(title=f"{found.name} seen through {seen}")
+    for column in ("measure", *(f"level {level.index}" for level in found.levels), "tau"):
+        table.add_column(column, justify="left" if column == "measure" else "right")
+    for name, column, tau in zip(result.names, result.values.T, result.tau, strict=True):
+        shown = "" if math.isnan(tau) else f"{tau:.2f}"
+        table.add_row(name, *(f"{value:.4g}" for value in column), shown)
     console = Console()
     console.print(table)
-    if not all(level.reached for level in ladder.levels):
-        console.print("* more than 1 % from its target")
-    for name, reason in list(ladder.left_out.items())[:5]:
-        console.print(f"left out: {name} ({reason})", markup=False)
-    if len(ladder.left_out) > 5:
-        console.print(f"... and {len(ladder.left_out) - 5} more classes left out")
-    _print_few(ladder, console)
-    console.print(
-        f"sha256 {ladder.sha256}\n{folder}", markup=False, highlight=False, soft_wrap=True
-    )
+    console.print("tau: Kendall's tau-b between the measure and the order of the levels")
 
 
-def _print_few(ladder: Ladder, console: Any) -> None:
-    if ladder.episode_table is None:
-        console.print("no few-shot episodes")
+@app.command()
+def plot(
+    ladder: LadderArgument,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the pictures [the ladder's].")
+    ] = None,
+    features: Annotated[
+        Path | None, typer.Option(help="Embeddings Parquet for the map of the classes.")
+    ] = None,
+    label_column: Annotated[str, typer.Option(help="Label column of --features.")] = "label",
+    backbone: Annotated[
+        str | None, typer.Option(help="Backbone for the map [the ladder's own].")
+    ] = None,
+    classes_map: Annotated[
+        bool, typer.Option("--map/--no-map", help="Draw the map of the classes.")
+    ] = True,
+    device: Annotated[str, typer.Option(help="Device for the backbone.")] = "auto",
+) -> None:
+    """Draw shift by level, a map of the classes, and what moved (PNG and SVG)."""
+    from oodml.shift import load_ladder
+    from oodml.shift.plots import plot_ladder
+
+    found = load_ladder(ladder)
+    folder = out or (ladder if ladder.is_dir() else ladder.parent)
+    means = None
+    if classes_map:
+        means = data_of(found, features, label_column, backbone, None, device).means()
+    written = plot_ladder(found, folder, means=means, superclass_of=superclasses_of(found.dataset))
+    for path in written:
+        typer.echo(path)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="Split file: .pkl, .csv (OML) or .json.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    kind: Annotated[
+        str | None,
+        typer.Option("--format", help="oodml-authors-pickle, oml or class-lists [by ending]."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the ladder.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Data set to measure the shift on.")] = None,
+    backbone: BackboneOption = _DEFAULT_BACKBONE,
+    image_size: Annotated[int | None, typer.Option(help="Side of the images in pixels.")] = None,
+    features: Annotated[
+        Path | None, typer.Option(help="Embeddings Parquet to measure the shift on.")
+    ] = None,
+    label_column: Annotated[str, typer.Option(help="Label column of --features.")] = "label",
+    val_fraction: Annotated[float, typer.Option(help="Share of training classes for val.")] = 0.25,
+    seed: Annotated[int, typer.Option(help="Seed of validation classes and episodes.")] = 0,
+    device: Annotated[str, typer.Option(help="Device for the backbone.")] = "auto",
+    overwrite: OverwriteOption = "never",
+    as_json: JsonOption = False,
+) -> None:
+    """Read class splits of the ooDML authors, of OML, or plain class lists."""
+    from dataclasses import replace
+
+    from oodml.shift.exchange.draft import ladder_of_draft
+    from oodml.shift.exchange.read import read_split_file
+    from oodml.shift.labelled import LabelledFeatures
+
+    if not may_write(out, overwrite, as_json):
         return
-    for shots in ladder.episode_table.all_shots:
-        few = {n for level in ladder.levels for n in ladder.too_few_images(level.index, shots)}
-        if few:
-            console.print(f"{shots}-shot episodes leave out {len(few)} classes with too few images")
+    draft = read_split_file(file, dataset or "", kind)
+    draft = replace(draft, name=name or draft.name)
+    data, fingerprint = None, ""
+    if features is not None:
+        data = data_of_file(features, label_column)
+    elif dataset is not None:
+        loaded, table = features_of(dataset, backbone, image_size, device)
+        data, fingerprint = LabelledFeatures.of(table), loaded.fingerprint
+    ladder = ladder_of_draft(
+        draft, data, dataset_fingerprint=fingerprint, val_fraction=val_fraction, seed=seed
+    )
+    ladder.save(out)
+    print_ladder(ladder, out, as_json)
 
 
-def _summary(ladder: Ladder, folder: Path) -> dict[str, Any]:
-    return {
-        "folder": str(folder),
-        "name": ladder.name,
-        "dataset": ladder.dataset,
-        "generator": ladder.generator,
-        "measure": ladder.measure,
-        "seed": ladder.seed,
-        "features": dict(ladder.features),
-        "sha256": ladder.sha256,
-        "left_out": dict(ladder.left_out),
-        "levels": [
-            {
-                "index": level.index,
-                "shift": level.shift,
-                "shifts": dict(level.shifts),
-                "target": level.target,
-                "reached": level.reached,
-                "counts": dict(level.counts),
-                "stage": level.stage,
-                "step": level.step,
-            }
-            for level in ladder.levels
-        ],
-    }
+@app.command()
+def export(
+    ladder: LadderArgument,
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    kind: Annotated[
+        str, typer.Option("--format", help="oml, or huggingface (card and Croissant).")
+    ] = "huggingface",
+    dataset: Annotated[
+        str | None, typer.Option(help="Data set whose image ids go into OML's table [its own].")
+    ] = None,
+    licence: Annotated[
+        str, typer.Option("--license", help="Licence of the class lists, for the card.")
+    ] = "other",
+) -> None:
+    """Write a ladder as OML tables or as a Hugging Face data set with Croissant metadata."""
+    from oodml.shift import load_ladder
+    from oodml.shift.exchange.dataset_card import write_dataset_card
+    from oodml.shift.exchange.oml_table import write_oml_tables
+
+    found = load_ladder(ladder)
+    if kind == "huggingface":
+        written = write_dataset_card(found, out, licence=licence)
+    elif kind == "oml":
+        written = write_oml_tables(found, images_of(dataset or found.dataset), out)
+    else:
+        raise UsageError(f"--format {kind!r}: expected oml or huggingface")
+    for path in written:
+        typer.echo(path)
+
+
+@app.command()
+def diff(
+    first: Annotated[Path, typer.Argument(help="A ladder.")],
+    second: Annotated[Path, typer.Argument(help="Another ladder.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two ladders; ends with code 1 when their class lists or episodes differ."""
+    from oodml.shift import load_ladder
+    from oodml.shift.diff import diff_ladders
+
+    found = diff_ladders(load_ladder(first), load_ladder(second))
+    if as_json:
+        typer.echo(
+            json.dumps(
+                {
+                    "same_splits": found.same_splits,
+                    "same_episodes": found.same_episodes,
+                    "fields": {key: list(values) for key, values in found.fields.items()},
+                    "levels": [
+                        {
+                            "index": level.index,
+                            "shift": [number(value) for value in level.shift],
+                            "only_first": list(level.only_first),
+                            "only_second": list(level.only_second),
+                            "overlap": level.overlap,
+                            "same_lists": level.same_lists,
+                        }
+                        for level in found.levels
+                    ],
+                },
+                indent=2,
+                ensure_ascii=False,
+            )
+        )
+    else:
+        print_diff(found)
+    if not found.same_splits:
+        raise typer.Exit(1)
+
+
+def may_write(folder: Path, overwrite: str, as_json: bool) -> bool:
+    """Whether to make the ladder; prints the one that is there for ``missing``."""
+    from oodml.shift import load_ladder
+
+    if overwrite not in ("never", "missing", "always"):
+        raise UsageError(f"--overwrite {overwrite!r}: expected never, missing or always")
+    if not (folder / "ladder.json").exists() or overwrite == "always":
+        return True
+    if overwrite == "never":
+        raise UsageError(f"{folder} has a ladder already; --overwrite always replaces it")
+    print_ladder(load_ladder(folder), folder, as_json)
+    return False
+
+

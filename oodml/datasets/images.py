@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from oodml.core.errors import DataError
 
@@ -37,6 +37,10 @@ def decode_image(path: Path, data: bytes | None = None) -> Image.Image:
             return to_rgb(image)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
+    except UnidentifiedImageError:
+        raise DataError(
+            f"{path}: not a readable image (no format Pillow knows); restore or remove it"
+        ) from None
     except (
         OSError,
         ValueError,

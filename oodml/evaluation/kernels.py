@@ -7,6 +7,7 @@ flat index of the block's first one, where the local counts start.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numba
@@ -16,10 +17,21 @@ _ONE = np.float32(1)
 _ZERO = np.float32(0)
 _PIECE = 64
 # "reassoc" lets float sums of 0 and 1 run in vector lanes; they stay exact below 2**24.
-_OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
+_SUMS = {"reassoc", "nsz"}
 
 
-@numba.njit(**_OPTIONS)
+def _compiled(function: Any = None, *, fastmath: Any = False) -> Any:
+    """Compile on first use; cached on disk, except where no folder can be written."""
+    if function is None:
+        return partial(_compiled, fastmath=fastmath)
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:
+        return numba.njit(**options)(function)
+
+
+@_compiled
 def transpose(tile: Any, out: Any) -> None:
     """out = tile.T, in squares that fit the cache."""
     side = 16
@@ -31,7 +43,7 @@ def transpose(tile: Any, out: Any) -> None:
                     out[b, a] = tile[a, b]
 
 
-@numba.njit(**_OPTIONS)
+@_compiled
 def mask_own(tile: Any, column: int, first: Any, last: Any, own: Any) -> None:
     """-inf for the positives and the query itself; the tile's first column is ``column``."""
     rows, columns = tile.shape
@@ -43,7 +55,7 @@ def mask_own(tile: Any, column: int, first: Any, last: Any, own: Any) -> None:
             tile[r, c] = -np.inf
 
 
-@numba.njit(fastmath={"reassoc", "nsz"}, **_OPTIONS)
+@_compiled(fastmath=_SUMS)
 def _count_row(values: Any, low: float, high: float) -> tuple[int, int]:
     """How many values are >= low, and how many > high."""
     reach = _ZERO
@@ -54,7 +66,7 @@ def _count_row(values: Any, low: float, high: float) -> tuple[int, int]:
     return int(reach), int(above)
 
 
-@numba.njit(**_OPTIONS)
+@_compiled
 def count_by_comparing(
     tile: Any, offsets: Any, low: Any, high: Any, base: int, above: Any, close: Any
 ) -> int:
@@ -76,7 +88,7 @@ def count_by_comparing(
     return found
 
 
-@numba.njit(**_OPTIONS)
+@_compiled
 def count_columns_by_comparing(
     tile: Any, offsets: Any, low: Any, high: Any, base: int, above: Any, close: Any
 ) -> int:
@@ -107,7 +119,7 @@ def count_columns_by_comparing(
     return found
 
 
-@numba.njit(**_OPTIONS)
+@_compiled
 def count_by_searching(
     ordered: Any, offsets: Any, low: Any, high: Any, base: int, above: Any, close: Any
 ) -> int:
@@ -136,7 +148,7 @@ def count_by_searching(
     return found
 
 
-@numba.njit(fastmath={"reassoc", "nsz"}, **_OPTIONS)
+@_compiled(fastmath=_SUMS)
 def _dot(x: Any, y: Any) -> float:
     total = 0.0
     for d in range(x.shape[0]):
@@ -144,7 +156,7 @@ def _dot(x: Any, y: Any) -> float:
     return total
 
 
-@numba.njit(**_OPTIONS)
+@_compiled
 def thresholds_of(
     start: int,
     stop: int,
@@ -184,15 +196,15 @@ def thresholds_of(
             end += 1
 
 
-@numba.njit(fastmath={"reassoc", "nsz"}, **_OPTIONS)
+@_compiled(fastmath=_SUMS)
 def _holds_any(values: Any, start: int, stop: int, low: float, high: float) -> bool:
     hits = _ZERO
     for g in range(start, stop):
         hits += _ONE if (values[g] >= low) & (values[g] <= high) else _ZERO
-    return hits > 0
+    return bool(hits > 0)
 
 
-@numba.njit(**_OPTIONS)
+@_compiled
 def resolve_close(
     which: Any,
     tile_rows: Any,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
+from oodml.evaluation import compiled
 from oodml.evaluation.close_calls import Tally
 from oodml.evaluation.pairing import Pairing, check_ids, pair_up
 from oodml.evaluation.prepare import as_matrix, check_similarity, largest_length, prepare
@@ -115,7 +115,7 @@ def _count(
     budget = memory_mib << 20
     thresholds = positive_thresholds(queries, gallery, pairing, budget)
     where = device or str(getattr(embeddings, "device", "cpu"))
-    if where == "cpu" and importlib.util.find_spec("numba") is not None:
+    if where == "cpu" and compiled.compiled_loops_available():
         from oodml.evaluation.fast_counting import count_negatives_above_on_cpu
 
         return thresholds, count_negatives_above_on_cpu(

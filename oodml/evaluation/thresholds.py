@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from oodml.evaluation import compiled
 from oodml.evaluation.pairing import Pairing
 from oodml.evaluation.prepare import PreparedRows
 from oodml.evaluation.threads import run_in_threads
@@ -43,7 +43,7 @@ def positive_thresholds(
     total = int(offsets[-1])
     result = Thresholds(offsets, np.empty(total), np.empty(total, np.int64), np.empty(total))
     looped = 0
-    if importlib.util.find_spec("numba") is not None:
+    if compiled.compiled_loops_available():
         looped = _SMALL_CLASS
         _fill_small(result, queries, gallery, pairing, looped)
     if not np.any(pairing.last - pairing.first > looped):

@@ -6,8 +6,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from oodml.methods.base import Objective
+from oodml.methods.base import Method, Objective
+from oodml.methods.hyper import HyperParameter
 from oodml.methods.spherical import SphericalConstraint
+
+SEC_SOURCE = "Zhang, Li, Zhang: Deep Metric Learning with Spherical Embedding, NeurIPS 2020"
 
 
 class PairObjective(Objective):
@@ -32,3 +35,27 @@ class PairObjective(Objective):
         mined = self.miner(embeddings, labels) if self.miner is not None else None
         value: Tensor = self.loss(embeddings, labels, mined)
         return value if self.penalty is None else value + self.penalty(embeddings)
+
+
+class PairMethod(Method):
+    """A method on pairs or triplets that may carry a regulariser of the embeddings' norms."""
+
+    def penalty(self) -> SphericalConstraint | None:
+        return None
+
+
+class SphericalPenalty(Method):
+    """Put before a PairMethod, adds the spherical constraint to it.
+
+    Of the paper's weights only that of triplet on CUB, 1.0, is public; it is the default of all.
+    """
+
+    eta = HyperParameter(
+        1.0, "weight of the constraint", minimum=0.0, search=(0.01, 10.0), log=True
+    )
+    rho = HyperParameter(
+        1.0, "momentum of the mean norm, 1 = batch mean", minimum=1e-6, search=(0.01, 1.0)
+    )
+
+    def penalty(self) -> SphericalConstraint:
+        return SphericalConstraint(self.eta, self.rho)

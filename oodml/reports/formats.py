@@ -14,7 +14,8 @@ from oodml.reports.summary import Entry, Summary
 _MISSING = "–"
 
 
-def _text(entry: Entry | None, plus_minus: str = " ± ") -> str:
+def entry_text(entry: Entry | None, plus_minus: str = " ± ") -> str:
+    """Mean and spread in percent; a dash where the cell is missing."""
     if entry is None:
         return _MISSING
     mean = f"{100 * entry.mean:.2f}"
@@ -22,7 +23,7 @@ def _text(entry: Entry | None, plus_minus: str = " ± ") -> str:
 
 
 def _grid(
-    summary: Summary, bold: Callable[[str], str], text: Callable[[Entry | None], str] = _text
+    summary: Summary, bold: Callable[[str], str], text: Callable[[Entry | None], str] = entry_text
 ) -> list[list[str]]:
     """Rows of texts: a label and one entry a level, the best of each level through ``bold``."""
     best = {column.level: summary.best(column.level) for column in summary.levels}
@@ -97,10 +98,10 @@ def latex(summary: Summary) -> str:
             text = text.replace(plain, special)
         return text.replace("±", r"$\pm$").replace("–", "--")
 
-    def entry_text(entry: Entry | None) -> str:
-        return "--" if entry is None else _text(entry, r" $\pm$ ")
+    def latex_entry(entry: Entry | None) -> str:
+        return "--" if entry is None else entry_text(entry, r" $\pm$ ")
 
-    rows = _grid(summary, lambda text: rf"\textbf{{{text}}}", entry_text)
+    rows = _grid(summary, lambda text: rf"\textbf{{{text}}}", latex_entry)
     lines = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table}",

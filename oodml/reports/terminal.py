@@ -6,9 +6,11 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from oodml.reports.formats import _text
+from oodml.reports.formats import entry_text
 from oodml.reports.remarks import remarks
 from oodml.reports.summary import Summary
+
+_FILE_WIDTH = 120
 
 
 def terminal_table(summary: Summary) -> Group:
@@ -19,12 +21,12 @@ def terminal_table(summary: Summary) -> Group:
     table.add_column("method", no_wrap=True)
     for column in summary.levels:
         heading = Text(f"level {column.level}\nshift {column.shift:.4g}", justify="right")
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right")  # narrow terminals put ± on a line of its own
     best = {column.level: summary.best(column.level) for column in summary.levels}
     for label in summary.labels:
         cells = [
             Text(
-                _text(summary.entries.get((label, column.level))),
+                entry_text(summary.entries.get((label, column.level)), " ±"),
                 style="bold green" if label in best[column.level] else "",
             )
             for column in summary.levels
@@ -35,4 +37,7 @@ def terminal_table(summary: Summary) -> Group:
 
 
 def print_table(summary: Summary, console: Console | None = None) -> None:
-    (console or Console()).print(terminal_table(summary))
+    console = console or Console()
+    if not console.is_terminal:
+        console = Console(width=_FILE_WIDTH)  # no one reads a file through an 80-column window
+    console.print(terminal_table(summary))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from oodml.core.errors import UsageError
+from oodml.evaluation import DEFAULT_METRICS
 from oodml.methods import create_method
 from oodml.methods.base import Method
 from oodml.training import TrainingSettings, create_selection_rule
@@ -18,16 +19,6 @@ SCHEMA_VERSION = 1
 # Raised by any change of split, metric or preprocessing that moves numbers; the package version
 # is another thing.
 PROTOCOL_VERSION = "oodml-0.1"
-
-DEFAULT_METRICS = (
-    "recall_at_1",
-    "recall_at_2",
-    "recall_at_4",
-    "recall_at_8",
-    "map_at_r",
-    "r_precision",
-    "map_at_1000_oodml",
-)
 
 
 class _Section(BaseModel):

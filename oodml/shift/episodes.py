@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from oodml.core.errors import IntegrityError, UsageError
 from oodml.core.files import atomic_path
-from oodml.core.hashing import canonical_json, derived_seed
+from oodml.core.hashing import derived_seed, sha256_json
 
 _SCHEMA = pa.schema(
     [
@@ -65,12 +64,8 @@ class EpisodeTable:
     @cached_property
     def sha256(self) -> str:
         """Hash of the rows (not of the Parquet bytes, which change with the writer)."""
-        digest = hashlib.sha256()
-        numbers = np.stack([self.level, self.shots, self.episode], axis=1).tolist()
-        for row, name, image in zip(numbers, self.classes, self.ids, strict=True):
-            digest.update(canonical_json([*row, name, image]).encode("utf-8"))
-            digest.update(b"\n")
-        return digest.hexdigest()
+        columns = [self.level.tolist(), self.shots.tolist(), self.episode.tolist()]
+        return sha256_json([*columns, list(self.classes), list(self.ids)])
 
 
 def draw_episodes(

@@ -6,11 +6,20 @@ import numpy as np
 import pytest
 import reference
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oodml.core.errors import DataError, UsageError
-from oodml.evaluation import positive_ranks
+from oodml.evaluation import compiled, positive_ranks
+
+
+@pytest.fixture(autouse=True, params=["compiled", "torch"])
+def engine(request, monkeypatch):
+    """Every test here runs on both counting engines."""
+    if request.param == "torch":
+        monkeypatch.setattr(compiled, "compiled_loops_available", lambda: False)
+    return request.param
+
 
 KINDS = ["cosine", "dot", "euclidean"]
 
@@ -222,7 +231,10 @@ small_rows = st.integers(2, 24).flatmap(
 )
 
 
-@settings(max_examples=60, deadline=None)
+shared_fixture = [HealthCheck.function_scoped_fixture]  # the engine stays as it is
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=shared_fixture)
 @given(data=small_rows, kind=st.sampled_from(KINDS))
 def test_small_integers_match_the_reference(data, kind):
     rows, labels = np.array(data[0], np.float32), data[1]
@@ -239,7 +251,7 @@ def test_small_integers_match_the_reference(data, kind):
             assert found.tolist() == hits
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None, suppress_health_check=shared_fixture)
 @given(seed=st.integers(0, 2**32 - 1), memory=st.sampled_from([1, 2, 256]))
 def test_memory_budget_changes_nothing(seed, memory):
     rows, labels = clustered(150, 7, 6, seed=seed, noise=0.7)
@@ -250,7 +262,7 @@ def test_memory_budget_changes_nothing(seed, memory):
     assert np.array_equal(plain.tied_before, tight.tied_before)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None, suppress_health_check=shared_fixture)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_order_of_distinct_rows_does_not_matter(seed):
     rows, labels = clustered(60, 6, 8, seed=seed)
@@ -260,7 +272,7 @@ def test_order_of_distinct_rows_does_not_matter(seed):
     assert [moved.of(i).tolist() for i in range(60)] == [plain.of(i).tolist() for i in order]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None, suppress_health_check=shared_fixture)
 @given(seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(KINDS))
 def test_rotation_does_not_matter(seed, kind):
     rows, labels = clustered(50, 5, 8, seed=seed)
@@ -274,14 +286,44 @@ def test_rotation_does_not_matter(seed, kind):
     assert np.array_equal(plain.ranks, turned.ranks)
 
 
-def test_small_tiles_agree_with_one_tile(monkeypatch):
-    from oodml.evaluation import counting
+@pytest.mark.parametrize("kind", KINDS)
+def test_small_tiles_agree_with_one_tile(kind, monkeypatch):
+    from oodml.evaluation import counting, fast_counting
 
     rows, labels = clustered(300, 11, 16, seed=14)
     rows[40:60] = rows[0]
-    plain = positive_ranks(rows, labels)
+    plain = positive_ranks(rows, labels, similarity=kind)
     monkeypatch.setattr(counting, "_TILE_COLUMNS", 37)
     monkeypatch.setattr(counting, "_CELL_BYTES", 40_000)
-    tiled = positive_ranks(rows, labels, memory_mib=1)
+    monkeypatch.setattr(fast_counting, "_SIDE", 23)
+    monkeypatch.setattr(fast_counting, "available_threads", lambda: 3)
+    tiled = positive_ranks(rows, labels, memory_mib=1, similarity=kind)
     assert np.array_equal(plain.ranks, tiled.ranks)
     assert np.array_equal(plain.tied_after, tiled.tied_after)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("classes", [2, 12, 60, 200])
+def test_engines_agree_on_few_and_many_positives(kind, classes, monkeypatch):
+    rows, labels = clustered(500, classes, 10, seed=classes, noise=1.5)
+    rows[::9] = np.round(rows[::9])
+    rows[::50] = rows[7]
+    one = positive_ranks(rows, labels, similarity=kind, memory_mib=2)
+    monkeypatch.setattr(compiled, "compiled_loops_available", lambda: False)
+    other = positive_ranks(rows, labels, similarity=kind)
+    for name in ("ranks", "tied_before", "tied_after", "offsets"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
+
+
+def test_large_gallery_of_its_own_and_distractors_only_classes():
+    rows, labels = clustered(700, 9, 12, seed=15)
+    gallery, gallery_labels = clustered(1500, 14, 12, seed=15)
+    ranks = positive_ranks(
+        rows, labels, gallery_embeddings=gallery, gallery_labels=gallery_labels, memory_mib=1
+    )
+    unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (rows, gallery)]
+    table = unit[0].astype(float) @ unit[1].T.astype(float)
+    for query in range(0, 700, 40):
+        order = np.argsort(-table[query], kind="stable")
+        hits = np.flatnonzero(gallery_labels[order] == labels[query]) + 1
+        assert ranks.of(query).tolist() == hits.tolist()

@@ -197,7 +197,7 @@ def test_table_and_plot_commands(tmp_path: Path, capsys: pytest.CaptureFixture[s
     path = tmp_path / "results.parquet"
     results().to_parquet(path)
     assert run_command(["table", str(path)]) == 0
-    assert "52.00 ± 2.83" in capsys.readouterr().out
+    assert "52.00 ±2.83" in capsys.readouterr().out
     assert run_command(["table", str(tmp_path), "--list"]) == 0
     assert capsys.readouterr().out == "recall_at_1\n"
     assert (

@@ -3,14 +3,13 @@
 from pytorch_metric_learning.losses import MultiSimilarityLoss
 from pytorch_metric_learning.miners import MultiSimilarityMiner
 
-from oodml.methods.base import Method, Objective, register_method
+from oodml.methods.base import Objective, register_method
 from oodml.methods.hyper import HyperParameter
-from oodml.methods.pairs import PairObjective
-from oodml.methods.spherical import SphericalConstraint
+from oodml.methods.pairs import SEC_SOURCE, PairMethod, PairObjective, SphericalPenalty
 
 
 @register_method("multi-similarity")
-class MultiSimilarity(Method):
+class MultiSimilarity(PairMethod):
     """Multi-similarity loss with its miner, on cosines; summed over anchors / batch size.
 
     The library's loss and miner are the paper's and SEC's definition, but for one detail: SEC's
@@ -28,26 +27,13 @@ class MultiSimilarity(Method):
     base = HyperParameter(0.5, "similarity at which a pair weighs half", search=(0.0, 1.0))
     epsilon = HyperParameter(0.1, "margin of the miner", minimum=0.0, search=(0.0, 0.5))
 
-    def penalty(self) -> SphericalConstraint | None:
-        return None
-
     def objective(self, embedding_dim: int, num_classes: int) -> Objective:
         loss = MultiSimilarityLoss(alpha=self.alpha, beta=self.beta, base=self.base)
         return PairObjective(loss, MultiSimilarityMiner(epsilon=self.epsilon), self.penalty())
 
 
 @register_method("sec-multi-similarity")
-class SphericalMultiSimilarity(MultiSimilarity):
+class SphericalMultiSimilarity(SphericalPenalty, MultiSimilarity):
     """Multi-similarity loss + spherical embedding constraint."""
 
-    source = "Zhang, Li, Zhang: Deep Metric Learning with Spherical Embedding, NeurIPS 2020"
-
-    eta = HyperParameter(
-        1.0, "weight of the constraint", minimum=0.0, search=(0.01, 10.0), log=True
-    )
-    rho = HyperParameter(
-        1.0, "momentum of the mean norm, 1 = batch mean", minimum=1e-6, search=(0.01, 1.0)
-    )
-
-    def penalty(self) -> SphericalConstraint:
-        return SphericalConstraint(self.eta, self.rho)
+    source = SEC_SOURCE

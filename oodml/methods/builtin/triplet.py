@@ -4,14 +4,13 @@ from pytorch_metric_learning.distances import LpDistance
 from pytorch_metric_learning.losses import TripletMarginLoss
 from pytorch_metric_learning.reducers import MeanReducer
 
-from oodml.methods.base import Method, Objective, register_method
+from oodml.methods.base import Objective, register_method
 from oodml.methods.hyper import HyperParameter
-from oodml.methods.pairs import PairObjective
-from oodml.methods.spherical import SphericalConstraint
+from oodml.methods.pairs import SEC_SOURCE, PairMethod, PairObjective, SphericalPenalty
 
 
 @register_method("triplet")
-class Triplet(Method):
+class Triplet(PairMethod):
     """Hinge on squared distances of unit embeddings over all triplets of the batch.
 
     mean over ALL triplets, inactive ones included, of max(0, d(a,p)^2 - d(a,n)^2 + margin).
@@ -25,9 +24,6 @@ class Triplet(Method):
         1.0, "margin between squared distances", minimum=0.0, search=(0.05, 1.5)
     )
 
-    def penalty(self) -> SphericalConstraint | None:
-        return None
-
     def objective(self, embedding_dim: int, num_classes: int) -> Objective:
         squared = LpDistance(normalize_embeddings=True, p=2, power=2)
         loss = TripletMarginLoss(margin=self.margin, distance=squared, reducer=MeanReducer())
@@ -35,17 +31,7 @@ class Triplet(Method):
 
 
 @register_method("sec-triplet")
-class SphericalTriplet(Triplet):
+class SphericalTriplet(SphericalPenalty, Triplet):
     """Triplet loss + spherical embedding constraint."""
 
-    source = "Zhang, Li, Zhang: Deep Metric Learning with Spherical Embedding, NeurIPS 2020"
-
-    eta = HyperParameter(
-        1.0, "weight of the constraint", minimum=0.0, search=(0.01, 10.0), log=True
-    )
-    rho = HyperParameter(
-        1.0, "momentum of the mean norm, 1 = batch mean", minimum=1e-6, search=(0.01, 1.0)
-    )
-
-    def penalty(self) -> SphericalConstraint:
-        return SphericalConstraint(self.eta, self.rho)
+    source = SEC_SOURCE

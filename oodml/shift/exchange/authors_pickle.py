@@ -78,17 +78,14 @@ def read_authors_pickle(path: Path, dataset: str) -> SplitDraft:
     content = _load(path)
     if not isinstance(content, dict) or not content or len(content) > _MOST_LEVELS:
         raise DataError(f"{path}: expected {_WHAT}")
-    levels: list[LevelDraft] = []
-    for key in sorted(content, key=str):
-        if not isinstance(key, int | str) or isinstance(key, bool):
-            raise DataError(f"{path}: level {key!r}: expected a number")
-    keys = sorted(content, key=lambda key: (float(key) if _is_number(key) else math.inf, str(key)))
-    for key in keys:
-        levels.append(_level(path, key, content[key]))
+    for key in content:
+        if not _is_number(key):
+            raise DataError(f"{path}: level {key!r}: expected a number; {_WHAT}")
+    keys = sorted(content, key=float)
     return SplitDraft(
         name=path.stem,
         dataset=dataset,
-        levels=tuple(levels),
+        levels=tuple(_level(path, key, content[key]) for key in keys),
         source={
             "format": "oodml-authors-pickle",
             "file": path.name,

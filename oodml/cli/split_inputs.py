@@ -1,0 +1,108 @@
+"""What ``oodml split`` commands take in: features, data sets, option texts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from oodml.core.errors import DataError, IntegrityError, OodmlError, UsageError
+
+if TYPE_CHECKING:
+    from oodml.shift.labelled import LabelledFeatures
+    from oodml.shift.ladder import Ladder
+
+
+def features_of(dataset: str, backbone: str, image_size: int | None, device: str) -> tuple[Any, Any]:
+    from oodml.datasets import load_dataset
+    from oodml.features import extract_features
+
+    loaded = load_dataset(dataset)
+    return loaded, extract_features(loaded, backbone, image_size=image_size, device=device)
+
+
+def data_of(
+    ladder: Ladder,
+    features: Path | None,
+    label_column: str,
+    backbone: str | None,
+    image_size: int | None,
+    device: str,
+) -> LabelledFeatures:
+    """Features of the ladder's classes: of a file, or of a backbone (the ladder's own if None)."""
+    if features is not None:
+        return data_of_file(features, label_column)
+    from oodml.shift.labelled import LabelledFeatures
+
+    own = ladder.features.get("backbone")
+    if not ladder.dataset or not (backbone or own):
+        raise UsageError(
+            "the ladder names no data set or backbone to take features of; give --features"
+        )
+    if image_size is None and backbone in (None, own):
+        image_size = (ladder.features.get("preprocessing") or {}).get("size")
+    loaded, table = features_of(ladder.dataset, str(backbone or own), image_size, device)
+    if ladder.dataset_fingerprint and loaded.fingerprint != ladder.dataset_fingerprint:
+        raise IntegrityError(
+            f"data set {ladder.dataset!r} has fingerprint {loaded.fingerprint[:16]}, the ladder "
+            f"was made for {ladder.dataset_fingerprint[:16]}"
+        )
+    return LabelledFeatures.of(table)
+
+
+def data_of_file(path: Path, label_column: str) -> LabelledFeatures:
+    from oodml.core.vectors import read_vectors
+    from oodml.shift.labelled import LabelledFeatures
+
+    table = read_vectors(path)
+    if label_column not in table.columns:
+        known = ", ".join(table.columns) or "none"
+        raise DataError(f"{path}: no column {label_column!r} with class names (found: {known})")
+    return LabelledFeatures.of(table.vectors, table.columns[label_column], table.ids)
+
+
+def superclasses_of(dataset: str) -> Mapping[str, str] | None:
+    """Superclasses of a data set, None when it is not at hand: the picture goes without them."""
+    from oodml.datasets import load_dataset
+
+    try:
+        return load_dataset(dataset).superclass_of
+    except OodmlError:
+        return None
+
+
+def images_of(dataset: str) -> dict[str, list[str]]:
+    from oodml.datasets import load_dataset
+
+    if not dataset:
+        raise UsageError("the ladder names no data set; give --dataset")
+    loaded = load_dataset(dataset)
+    images: dict[str, list[str]] = {}
+    for image, label in zip(loaded.image_ids, loaded.labels, strict=True):
+        images.setdefault(loaded.class_names[label], []).append(image)
+    return images
+
+
+def numbers(flag: str, text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise UsageError(f"{flag} {text!r}: expected numbers with commas between them") from None
+
+
+def generator_options(given: list[str]) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--option {text!r}: expected NAME=VALUE")
+        try:
+            options[key] = json.loads(value)
+        except json.JSONDecodeError:
+            options[key] = value
+    return options
+
+

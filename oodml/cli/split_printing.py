@@ -1,0 +1,131 @@
+"""How ``oodml split`` commands show ladders and their differences."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from oodml.shift.diff import LadderDiff
+    from oodml.shift.ladder import Ladder
+
+
+def print_ladder(ladder: Ladder, folder: Path, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(_summary(ladder, folder), indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    title = f"{ladder.name}: {ladder.dataset or 'unnamed data'}, {ladder.measure}"
+    table = Table(title=title)
+    for column in (
+        "level",
+        "shift",
+        "target",
+        "train",
+        "val",
+        "test",
+        "train images",
+        "test images",
+        "reached by",
+    ):
+        table.add_column(column, justify="left" if column == "reached by" else "right")
+    for level in ladder.levels:
+        counts = level.counts
+        missed = "" if level.reached else " *"
+        table.add_row(
+            str(level.index),
+            "not measured" if math.isnan(level.shift) else f"{level.shift:.4g}",
+            "" if level.target is None else f"{level.target:.4g}{missed}",
+            str(counts["train_classes"]),
+            str(counts["val_classes"]),
+            str(counts["test_classes"]),
+            str(counts["train_images"] + counts["val_images"]) if "train_images" in counts else "",
+            str(counts.get("test_images", "")),
+            f"{level.stage} {level.step}" if level.stage else "",
+        )
+    console = Console()
+    console.print(table)
+    if not all(level.reached for level in ladder.levels):
+        console.print("* more than 1 % from its target")
+    for name, reason in list(ladder.left_out.items())[:5]:
+        console.print(f"left out: {name} ({reason})", markup=False)
+    if len(ladder.left_out) > 5:
+        console.print(f"... and {len(ladder.left_out) - 5} more classes left out")
+    _print_few(ladder, console)
+    console.print(
+        f"sha256 {ladder.sha256}\n{folder}", markup=False, highlight=False, soft_wrap=True
+    )
+
+
+def _print_few(ladder: Ladder, console: Any) -> None:
+    if ladder.episode_table is None:
+        console.print("no few-shot episodes")
+        return
+    for shots in ladder.episode_table.all_shots:
+        few = {n for level in ladder.levels for n in ladder.too_few_images(level.index, shots)}
+        if few:
+            console.print(f"{shots}-shot episodes leave out {len(few)} classes with too few images")
+
+
+def _summary(ladder: Ladder, folder: Path) -> dict[str, Any]:
+    return {
+        "folder": str(folder),
+        "name": ladder.name,
+        "dataset": ladder.dataset,
+        "generator": ladder.generator,
+        "measure": ladder.measure,
+        "seed": ladder.seed,
+        "features": dict(ladder.features),
+        "sha256": ladder.sha256,
+        "left_out": dict(ladder.left_out),
+        "levels": [
+            {
+                "index": level.index,
+                "shift": None if math.isnan(level.shift) else level.shift,
+                "shifts": dict(level.shifts),
+                "target": level.target,
+                "reached": level.reached,
+                "counts": dict(level.counts),
+                "stage": level.stage,
+                "step": level.step,
+            }
+            for level in ladder.levels
+        ],
+    }
+
+
+def number(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else value
+
+
+def print_diff(found: LadderDiff) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for key, (one, other) in found.fields.items():
+        console.print(f"{key}: {one} | {other}", markup=False, soft_wrap=True)
+    table = Table(title="test classes by level")
+    for column in ("level", "shift 1", "shift 2", "only in 1", "only in 2", "overlap", "lists"):
+        table.add_column(column, justify="right")
+    for level in found.levels:
+        shifts = ["" if number(v) is None else f"{v:.4g}" for v in level.shift]
+        table.add_row(
+            str(level.index),
+            *shifts,
+            str(len(level.only_first)),
+            str(len(level.only_second)),
+            f"{level.overlap:.0%}",
+            "same" if level.same_lists else "differ",
+        )
+    console.print(table)
+    console.print(f"episodes: {'same' if found.same_episodes else 'differ'}")
+
+
+
