@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -18,7 +16,7 @@ from oodml.cli.split_inputs import (
     numbers,
     superclasses_of,
 )
-from oodml.cli.split_printing import ladder_as_json, diff_as_json, measurement_as_json, print_diff, print_ladder, print_measurement
+from oodml.cli.split_printing import print_diff, print_ladder, print_measurement
 from oodml.core.errors import IntegrityError, UsageError
 
 app = typer.Typer(
@@ -164,35 +162,8 @@ def measure(
     names = None if measure == "all" else [part for part in measure.split(",") if part]
     data = data_of(found, features, label_column, backbone, image_size, device)
     result = measure_ladder(found, data, names, max_images=max_images)
-    if as_json:
-        typer.echo(
-            json.dumps(
-                {
-                    "levels": [
-                        dict(zip(result.names, row, strict=True)) for row in result.values.tolist()
-                    ],
-                    "kendall_tau": {
-                        name: None if math.isnan(tau) else tau
-                        for name, tau in zip(result.names, result.tau, strict=True)
-                    },
-                },
-                indent=2,
-            )
-        )
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    seen = features.name if features else backbone or found.features.get("backbone", "")
-    table = Table(title=f"{found.name} seen through {seen}")
-    for column in ("measure", *(f"level {level.index}" for level in found.levels), "tau"):
-        table.add_column(column, justify="left" if column == "measure" else "right")
-    for name, column, tau in zip(result.names, result.values.T, result.tau, strict=True):
-        shown = "" if math.isnan(tau) else f"{tau:.2f}"
-        table.add_row(name, *(f"{value:.4g}" for value in column), shown)
-    console = Console()
-    console.print(table)
-    console.print("tau: Kendall's tau-b between the measure and the order of the levels")
+    seen = features.name if features else backbone or str(found.features.get("backbone", ""))
+    print_measurement(found, result, seen, as_json)
 
 
 @app.command()
@@ -314,31 +285,7 @@ def diff(
     from oodml.shift.diff import diff_ladders
 
     found = diff_ladders(load_ladder(first), load_ladder(second))
-    if as_json:
-        typer.echo(
-            json.dumps(
-                {
-                    "same_splits": found.same_splits,
-                    "same_episodes": found.same_episodes,
-                    "fields": {key: list(values) for key, values in found.fields.items()},
-                    "levels": [
-                        {
-                            "index": level.index,
-                            "shift": [number(value) for value in level.shift],
-                            "only_first": list(level.only_first),
-                            "only_second": list(level.only_second),
-                            "overlap": level.overlap,
-                            "same_lists": level.same_lists,
-                        }
-                        for level in found.levels
-                    ],
-                },
-                indent=2,
-                ensure_ascii=False,
-            )
-        )
-    else:
-        print_diff(found)
+    print_diff(found, as_json)
     if not found.same_splits:
         raise typer.Exit(1)
 
@@ -355,5 +302,3 @@ def may_write(folder: Path, overwrite: str, as_json: bool) -> bool:
         raise UsageError(f"{folder} has a ladder already; --overwrite always replaces it")
     print_ladder(load_ladder(folder), folder, as_json)
     return False
-
-

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from oodml.shift.ladder import Ladder
 
 
-def features_of(dataset: str, backbone: str, image_size: int | None, device: str) -> tuple[Any, Any]:
+def features_of(
+    dataset: str, backbone: str, image_size: int | None, device: str
+) -> tuple[Any, Any]:
     from oodml.datasets import load_dataset
     from oodml.features import extract_features
 
@@ -104,5 +106,3 @@ def generator_options(given: list[str]) -> dict[str, Any]:
         except json.JSONDecodeError:
             options[key] = value
     return options
-
-

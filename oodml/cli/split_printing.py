@@ -12,9 +12,11 @@ import typer
 if TYPE_CHECKING:
     from oodml.shift.diff import LadderDiff
     from oodml.shift.ladder import Ladder
+    from oodml.shift.measuring import LadderMeasurement
 
 
 def print_ladder(ladder: Ladder, folder: Path, as_json: bool) -> None:
+    """A table with a row a level, what was left out, and the ladder's hash."""
     if as_json:
         typer.echo(json.dumps(_summary(ladder, folder), indent=2, ensure_ascii=False))
         return
@@ -87,7 +89,7 @@ def _summary(ladder: Ladder, folder: Path) -> dict[str, Any]:
         "levels": [
             {
                 "index": level.index,
-                "shift": None if math.isnan(level.shift) else level.shift,
+                "shift": _number(level.shift),
                 "shifts": dict(level.shifts),
                 "target": level.target,
                 "reached": level.reached,
@@ -100,11 +102,34 @@ def _summary(ladder: Ladder, folder: Path) -> dict[str, Any]:
     }
 
 
-def number(value: float | None) -> float | None:
-    return None if value is None or math.isnan(value) else value
+def print_measurement(
+    ladder: Ladder, found: LadderMeasurement, seen_through: str, as_json: bool
+) -> None:
+    """A table with a row a measure: its value at every level and Kendall's tau."""
+    if as_json:
+        levels = [dict(zip(found.names, row, strict=True)) for row in found.values.tolist()]
+        tau = {name: _number(value) for name, value in zip(found.names, found.tau, strict=True)}
+        typer.echo(json.dumps({"levels": levels, "kendall_tau": tau}, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{ladder.name} seen through {seen_through}")
+    for column in ("measure", *(f"level {level.index}" for level in ladder.levels), "tau"):
+        table.add_column(column, justify="left" if column == "measure" else "right")
+    for name, values, value in zip(found.names, found.values.T, found.tau, strict=True):
+        shown = "" if math.isnan(value) else f"{value:.2f}"
+        table.add_row(name, *(f"{value:.4g}" for value in values), shown)
+    console = Console()
+    console.print(table)
+    console.print("tau: Kendall's tau-b between the measure and the order of the levels")
 
 
-def print_diff(found: LadderDiff) -> None:
+def print_diff(found: LadderDiff, as_json: bool) -> None:
+    """Fields that differ and a table with a row a level."""
+    if as_json:
+        typer.echo(json.dumps(_diff_summary(found), indent=2, ensure_ascii=False))
+        return
     from rich.console import Console
     from rich.table import Table
 
@@ -115,7 +140,7 @@ def print_diff(found: LadderDiff) -> None:
     for column in ("level", "shift 1", "shift 2", "only in 1", "only in 2", "overlap", "lists"):
         table.add_column(column, justify="right")
     for level in found.levels:
-        shifts = ["" if number(v) is None else f"{v:.4g}" for v in level.shift]
+        shifts = ["" if _number(value) is None else f"{value:.4g}" for value in level.shift]
         table.add_row(
             str(level.index),
             *shifts,
@@ -128,4 +153,25 @@ def print_diff(found: LadderDiff) -> None:
     console.print(f"episodes: {'same' if found.same_episodes else 'differ'}")
 
 
+def _diff_summary(found: LadderDiff) -> dict[str, Any]:
+    return {
+        "same_splits": found.same_splits,
+        "same_episodes": found.same_episodes,
+        "fields": {key: list(values) for key, values in found.fields.items()},
+        "levels": [
+            {
+                "index": level.index,
+                "shift": [_number(value) for value in level.shift],
+                "only_first": list(level.only_first),
+                "only_second": list(level.only_second),
+                "overlap": level.overlap,
+                "same_lists": level.same_lists,
+            }
+            for level in found.levels
+        ],
+    }
 
+
+def _number(value: float | None) -> float | None:
+    """For JSON, which has no NaN."""
+    return None if value is None or math.isnan(value) else value

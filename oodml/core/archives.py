@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import lzma
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -15,6 +18,17 @@ _MAX_MEMBERS = 2_000_000
 _MAX_TOTAL_BYTES = 200 * 1024**3
 _MAX_MEMBER_BYTES = 8 * 1024**3
 _PIECE = 1 << 20
+# A torn stream, a wrong checksum, a password, a compression Python lacks.
+_UNREADABLE = (
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    gzip.BadGzipFile,
+    lzma.LZMAError,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def extract_archive(archive: Path, target: Path) -> int:
@@ -24,16 +38,19 @@ def extract_archive(archive: Path, target: Path) -> int:
 
     Raises:
         DataError: not an archive, a member that leaves ``target``, a link or device, a repeated
-            member, or more files / bytes than any supported data set has.
+            member, a torn file, or more files / bytes than any supported data set has.
     """
     if not archive.is_file():
         raise DataError(f"{archive}: no such file")
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as opened:
-            return _write_members(archive, target, _zip_members(archive, opened))
-    if tarfile.is_tarfile(archive):
-        with tarfile.open(archive) as tar:
-            return _write_members(archive, target, _tar_members(archive, tar))
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as opened:
+                return _write_members(archive, target, _zip_members(archive, opened))
+        if tarfile.is_tarfile(archive):
+            with tarfile.open(archive) as tar:
+                return _write_members(archive, target, _tar_members(archive, tar))
+    except _UNREADABLE as error:
+        raise DataError(f"{archive}: torn or unreadable ({error}); fetch it again") from None
     raise DataError(f"{archive}: neither a zip nor a tar archive")
 
 

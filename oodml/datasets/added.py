@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,13 +113,6 @@ def verify_added(name: str) -> list[str]:
     """Read every file of the added data set again; a line for each problem, none if all is well."""
     kind, source, record = _open(name)
     return kind.verify(source, record)
-
-
-def remove_added(name: str) -> None:
-    """Forget the added data set: its record and what was unpacked, never the user's own files."""
-    if name not in added_names():
-        raise UsageError(f"no added data set {name!r}")
-    shutil.rmtree(data_folder() / name)
 
 
 def added_record(name: str) -> dict[str, Any]:

@@ -132,13 +132,13 @@ def check_name(what: str, name: str, where: str) -> None:
     shown = ascii(name)
     if not name.strip():
         raise DataError(f"{where}: {what} {shown} is empty; give it a name")
-    if name != name.strip():
-        raise DataError(f"{where}: {what} {shown} begins or ends with a space; rename it")
     odd = next((c for c in name if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")), None)
     if odd is not None:
         raise DataError(
             f"{where}: {what} {shown} has the control or undecodable character {odd!a}; rename it"
         )
+    if name != name.strip():
+        raise DataError(f"{where}: {what} {shown} begins or ends with a space; rename it")
     if "\\" in name or any(part in ("", ".", "..") for part in name.split("/")):
         raise DataError(
             f"{where}: {what} {shown} has a backslash, an empty part, '.' or '..'; rename it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,7 @@ _DISTRIBUTIONS = (
 _FONT_FRAME = Frame(size=96, margin=4, reference_height=80)
 # resvg smooths edges well by itself, and its time grows with the pixels.
 _SVG_FRAME = Frame(size=96, margin=4, reference_height=80, oversampling=1)
+_FONT_STYLE = "noto-mono"  # Pillow's fonts are not made for several threads
 _REFERENCE = "\N{GRINNING FACE}"
 _SAME_EMOJI = 0.005
 _MIN_STYLES = 3
@@ -127,11 +129,13 @@ def _draw_all(characters: list[str]) -> Drawings:
     """Style -> character -> image [96, 96, 3] of all five styles."""
     drawers = _drawers()
     drawings: Drawings = {}
-    with progress_task("Rendering emoji", len(drawers) * len(characters)) as task:
+    # resvg works outside Python's lock, so that threads share the cores.
+    total = len(drawers) * len(characters)
+    with progress_task("Rendering emoji", total) as task, ThreadPoolExecutor() as pool:
         for style, draw in drawers.items():
+            many = map if style == _FONT_STYLE else pool.map
             drawings[style] = {}
-            for character in characters:
-                image = draw(character)
+            for character, image in zip(characters, many(draw, characters), strict=True):
                 if image is not None:
                     drawings[style][character] = image
                 task.advance()
@@ -152,7 +156,7 @@ def _drawers() -> dict[str, Callable[[str], Drawing | None]]:
         style: SvgDrawer(picture, _SVG_FRAME, _REFERENCE).draw
         for style, picture in pictures.items()
     }
-    drawers["noto-mono"] = _monochrome(noto / "NotoEmoji[wght].ttf")
+    drawers[_FONT_STYLE] = _monochrome(noto / "NotoEmoji[wght].ttf")
     return drawers
 
 

@@ -26,7 +26,7 @@ from oodml.datasets.lookalikes import Drawing, class_drawings, distinct_styles, 
 from oodml.datasets.registry import register_dataset
 from oodml.datasets.rendering import Recipe, Rendered, Rendering, halves, rendered_dataset
 
-_RECIPE_NUMBER = 1
+_RECIPE_NUMBER = 2
 _DISTRIBUTION = "pretix-fontpack-free"
 _MODULE = "pretix_fontpackfree"
 _REGULAR = 400

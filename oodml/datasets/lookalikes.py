@@ -88,13 +88,17 @@ def relative_difference(a: Drawing, b: Drawing) -> float:
     result is the same on every machine.
     """
     total = ink(a) + ink(b)
-    apart = int(np.abs(a.astype(np.int16) - b).sum(dtype=np.int64))
-    return apart / total if total else 0.0
+    return _apart(a, b) / total if total else 0.0
 
 
 def ink(image: Drawing) -> int:
     """Total darkness of an image: the sum of 255 - pixel."""
     return 255 * image.size - int(image.sum(dtype=np.int64))
+
+
+def _apart(a: Drawing, b: Drawing) -> int:
+    """The sum of all differences of pixels."""
+    return int(np.abs(a.astype(np.int16) - b).sum(dtype=np.int64))
 
 
 def _alike_pairs(drawn: dict[str, Drawing], threshold: float) -> Iterator[tuple[str, str]]:
@@ -105,5 +109,6 @@ def _alike_pairs(drawn: dict[str, Drawing], threshold: float) -> Iterator[tuple[
             # The difference is at least that of the amounts of ink.
             if other_amount - amount > threshold * (other_amount + amount):
                 break
-            if relative_difference(drawn[concept], drawn[other]) <= threshold:
+            apart = _apart(drawn[concept], drawn[other])
+            if apart <= threshold * (other_amount + amount):
                 yield (concept, other) if concept < other else (other, concept)

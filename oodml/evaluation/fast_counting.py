@@ -15,13 +15,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from oodml.evaluation import kernels
 from oodml.evaluation.close_calls import TIE_TOLERANCE, Tally, clear_margin
 from oodml.evaluation.pairing import Pairing
 from oodml.evaluation.prepare import PreparedRows
-from oodml.evaluation.threads import available_threads
+from oodml.evaluation.threads import available_threads, one_blas_thread
 from oodml.evaluation.thresholds import Thresholds
 
 _SIDE = 512
@@ -47,7 +46,7 @@ def count_negatives_above_on_cpu(
     rows = _blocks(len(queries.rows), share, thresholds)
     columns = rows if job.symmetric else _blocks(len(gallery.rows), share, None)
     tiles = _Shared(_tiles(rows, columns, job.symmetric))
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         if workers == 1:
             _work(job, tiles)
         else:

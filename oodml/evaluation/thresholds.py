@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from oodml.evaluation import compiled
 from oodml.evaluation.pairing import Pairing
 from oodml.evaluation.prepare import PreparedRows
-from oodml.evaluation.threads import run_in_threads
+from oodml.evaluation.threads import available_threads, one_blas_thread, run_in_threads
 
 _SMALL_CLASS = 32
 _QUERIES_A_PIECE = 1024
@@ -46,15 +46,15 @@ def positive_thresholds(
     if compiled.compiled_loops_available():
         looped = _SMALL_CLASS
         _fill_small(result, queries, gallery, pairing, looped)
-    if not np.any(pairing.last - pairing.first > looped):
-        return result
+    share = budget_bytes // available_threads()
+    pieces = []
     for start, stop in _class_runs(pairing.query_class):
-        first, last = int(pairing.first[start]), int(pairing.last[start])
-        if last - first <= looped:
-            continue
-        step = max(1, budget_bytes // (48 * (last - first)))
-        for begin in range(start, stop, step):
-            _fill(result, queries, gallery, pairing, begin, min(stop, begin + step))
+        size = int(pairing.last[start] - pairing.first[start])
+        if size > looped:
+            step = max(1, share // (48 * size))
+            pieces += [(begin, min(stop, begin + step)) for begin in range(start, stop, step)]
+    with one_blas_thread():
+        run_in_threads(lambda at: _fill(result, queries, gallery, pairing, *at), pieces)
     return result
 
 

@@ -99,11 +99,13 @@ class _Worker:
 
     def __init__(self, job: Job) -> None:
         import torch
+        from threadpoolctl import threadpool_limits
 
         from oodml.runs.store import CellStore
         from oodml.runs.workbench import Workbench
 
         torch.set_num_threads(job.threads)
+        threadpool_limits(job.threads)  # NumPy's, so that workers do not fight for the cores
         self._bench = Workbench.open(job.spec, job.folder, job.device)
         self._store = CellStore(job.folder)
 

@@ -15,7 +15,7 @@ import pytest
 
 from oodml.core.errors import DataError, IntegrityError, OodmlError, UsageError
 from oodml.datasets import describe, list_datasets, load_dataset
-from oodml.datasets.added import Handed, add_dataset, added_names, remove_added, verify_added
+from oodml.datasets.added import Handed, add_dataset, added_names, verify_added
 
 pytestmark = pytest.mark.usefixtures("oodml_home")
 
@@ -311,16 +311,6 @@ def test_overwrite(tmp_path: Path, oodml_home: Path) -> None:
     second = add_dataset("pets", "image-folder", Handed(folder=other), overwrite="always")
     assert second.class_names == ("ant", "bee")
     assert [path.name for path in (oodml_home / "data").iterdir()] == ["pets"]
-
-
-def test_removing_leaves_the_users_files(tmp_path: Path) -> None:
-    folder = layouts.image_folder(tmp_path / "pets", {"cat": 2, "dog": 2})
-    add_dataset("pets", "image-folder", Handed(folder=folder))
-    remove_added("pets")
-    assert added_names() == []
-    assert (folder / "cat" / "00.png").is_file()
-    with pytest.raises(UsageError, match="no added data set"):
-        remove_added("pets")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_on_the_base_line_and_inside_the_margin() -> None:
     frame = Frame(size=20, margin=2, reference_height=10, baseline=14, oversampling=2)
     drawing = Image.new("L", (100, 100), 255)
     # Ends four fine rows below its origin: two rows below row 14.
-    assert ink_box(frame.place(drawing, (0, 40, 10, 54), origin=50)) == (8, 9, 13, 16)
+    assert ink_box(frame.place(drawing, (0, 40, 12, 54), origin=50)) == (7, 9, 13, 16)
     # Would reach below the margin: moved up.
     assert ink_box(frame.place(drawing, (0, 50, 10, 70), origin=50))[3] == 18
     assert ink_box(frame.place(drawing, (0, 0, 10, 20), origin=100))[1] == 2

@@ -41,7 +41,8 @@ def test_shape_of_the_set(dataset: ClassDataset) -> None:
     assert set(train) | set(test) == set(dataset.class_names)
     assert "latin-small-letter-a" in train
     assert "cyrillic-small-letter-ya" in test
-    assert dataset.image_ids == tuple(sorted(dataset.image_ids))
+    pairs = list(zip(dataset.image_classes, dataset.image_ids, strict=True))
+    assert pairs == sorted(pairs)
     assert "latin-small-letter-a/Roboto" in dataset.image_ids
 
 

@@ -8,7 +8,7 @@ import pytest
 import typer
 from shift_reference import clustered
 
-from oodml.cli import split
+from oodml.cli import split, split_inputs
 from oodml.core.vectors import VectorTable, write_vectors
 
 
@@ -27,7 +27,8 @@ def run(monkeypatch, capsys):
         class_names=classes,
         manifest={"backbone": "identity", "dataset": "toy", "key": "k"},
     )
-    monkeypatch.setattr(split, "_features", lambda *_: (loaded, table))
+    monkeypatch.setattr(split_inputs, "features_of", lambda *_: (loaded, table))
+    monkeypatch.setattr(split, "features_of", lambda *_: (loaded, table))
     from oodml.cli import root, run_command
 
     tree = typer.Typer()

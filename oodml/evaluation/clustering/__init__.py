@@ -9,6 +9,6 @@ from oodml.evaluation.clustering.contingency import (
     f1_pairwise,
     nmi,
 )
-from oodml.evaluation.clustering.k_means import Clustering, k_means
+from oodml.evaluation.clustering.lloyd import Clustering, k_means
 
 __all__ = ["Clustering", "Contingency", "ami", "contingency", "f1_pairwise", "k_means", "nmi"]
