@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from oodml.core.errors import UsageError
+
 if TYPE_CHECKING:
     from oodml.evaluation import Report
+    from oodml.evaluation.embedding_files import LabelledEmbeddings
 
 
 def eval_command(
@@ -45,6 +48,17 @@ def eval_command(
     save: Path | None = typer.Option(
         None, "--save-ranks", help="Write the positive ranks there (Parquet)."
     ),
+    plot_classes: Path | None = typer.Option(
+        None, "--plot-classes", help="Draw the score of every class there (.png, .svg, .pdf)."
+    ),
+    plot_retrieval: Path | None = typer.Option(
+        None, "--plot-retrieval", help="Draw queries with their nearest images there."
+    ),
+    images: str | None = typer.Option(
+        None,
+        "--images",
+        help="For --plot-retrieval: a data set's name or a folder; ids are image ids or paths.",
+    ),
 ) -> None:
     """Score EMBEDDINGS by exact retrieval: every image a query against all others, or a gallery."""
     from oodml.evaluation import evaluate, save_ranks
@@ -73,12 +87,51 @@ def eval_command(
     )
     if save is not None:
         save_ranks(report.ranks, save)
+    if plot_classes is not None:
+        _draw_classes(report, plot_classes)
+    if plot_retrieval is not None:
+        if images is None or others is not None or rows.ids is None:
+            raise UsageError("--plot-retrieval: needs --images, ids, and no --gallery")
+        _draw_retrieval(report, rows, similarity, images, plot_retrieval)
     if as_json:
         typer.echo(json.dumps(_with_intervals(report), indent=2))
         return
     _print_report(report, str(embeddings), rows.unused_labels)
-    if save is not None:
-        typer.echo(f"ranks: {save}")
+    for name, path in {"ranks": save, "classes": plot_classes, "retrieval": plot_retrieval}.items():
+        if path is not None:
+            typer.echo(f"{name}: {path}")
+
+
+def _draw_classes(report: Report, path: Path) -> None:
+    from oodml.evaluation.pictures import per_class_picture, save_picture
+
+    if not report.macro:
+        raise UsageError("--plot-classes: needs a retrieval metric, for instance recall_at_1")
+    metric = next(iter(report.macro))
+    interval = report.intervals(average="macro")[metric]
+    save_picture(per_class_picture(report, metric, interval=interval), path)
+
+
+def _draw_retrieval(
+    report: Report, rows: LabelledEmbeddings, similarity: str, images: str, path: Path
+) -> None:
+    from oodml.evaluation.image_lookup import find_images
+    from oodml.evaluation.neighbours import nearest_neighbours
+    from oodml.evaluation.pictures import retrieval_picture, save_picture, spread_queries
+    from oodml.evaluation.report import report_from_ranks
+
+    assert rows.ids is not None
+    scores = report_from_ranks(report.ranks, ["map_at_r"]).per_query("map_at_r")
+    row_of = {one: row for row, one in enumerate(rows.ids)}
+    chosen = spread_queries(scores, 8)
+    queries = [row_of[report.ranks.query_ids[query]] for query in chosen]
+    notes = {row: f"MAP@R {scores[q]:.2f}" for row, q in zip(queries, chosen, strict=True)}
+    near = nearest_neighbours(
+        rows.embeddings, queries, min(8, len(rows.ids) - 1), similarity=similarity
+    )
+    load = find_images(images, rows.ids)
+    picture = retrieval_picture(queries, near, rows.labels, load, notes=notes)
+    save_picture(picture, path)
 
 
 def _with_intervals(report: Report) -> dict[str, Any]:

@@ -119,8 +119,6 @@ def check(
     device: Annotated[str, typer.Option(help="Device for the backbone.")] = "auto",
 ) -> None:
     """Check hash, disjointness, counts, episodes; shift values where features are given."""
-    from rich import print as show_text
-
     from oodml.shift.checks import shift_problems, structural_problems
     from oodml.shift.ladder_file import read_ladder
 
@@ -133,7 +131,7 @@ def check(
     if problems:
         raise IntegrityError(f"{ladder}: {len(problems)} problem(s)\n  " + "\n  ".join(problems))
     values = "shift values recomputed" if means is not None else "shift values not recomputed"
-    show_text(f"{ladder}: sound, {len(found.levels)} levels, {values}, sha256 {found.sha256[:16]}")
+    typer.echo(f"{ladder}: sound, {len(found.levels)} levels, {values}, sha256 {found.sha256[:16]}")
 
 
 @app.command()
@@ -150,7 +148,7 @@ def measure(
     label_column: Annotated[str, typer.Option(help="Label column of --features.")] = "label",
     max_images: Annotated[
         int, typer.Option(help="Images a side for measures on images.", min=2)
-    ] = 4096,
+    ] = 2048,
     device: Annotated[str, typer.Option(help="Device for the backbone.")] = "auto",
     as_json: JsonOption = False,
 ) -> None:

@@ -20,23 +20,17 @@ def print_ladder(ladder: Ladder, folder: Path, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(_summary(ladder, folder), indent=2, ensure_ascii=False))
         return
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
     title = f"{ladder.name}: {ladder.dataset or 'unnamed data'}, {ladder.measure}"
-    table = Table(title=title)
-    for column in (
-        "level",
-        "shift",
-        "target",
-        "train",
-        "val",
-        "test",
-        "train images",
-        "test images",
-        "reached by",
-    ):
-        table.add_column(column, justify="left" if column == "reached by" else "right")
+    table = Table(title=title, box=SIMPLE, padding=(0, 0, 0, 1), pad_edge=False)
+    for column in ("level", "shift", "target", "train", "val", "test"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("train images", justify="right")
+    table.add_column("test images", justify="right")
+    table.add_column(" reached by", no_wrap=True)
     for level in ladder.levels:
         counts = level.counts
         missed = "" if level.reached else " *"
@@ -49,7 +43,7 @@ def print_ladder(ladder: Ladder, folder: Path, as_json: bool) -> None:
             str(counts["test_classes"]),
             str(counts["train_images"] + counts["val_images"]) if "train_images" in counts else "",
             str(counts.get("test_images", "")),
-            f"{level.stage} {level.step}" if level.stage else "",
+            f" {level.stage} {level.step}" if level.stage else "",
         )
     console = Console()
     console.print(table)
@@ -111,15 +105,18 @@ def print_measurement(
         tau = {name: _number(value) for name, value in zip(found.names, found.tau, strict=True)}
         typer.echo(json.dumps({"levels": levels, "kendall_tau": tau}, indent=2))
         return
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{ladder.name} seen through {seen_through}")
-    for column in ("measure", *(f"level {level.index}" for level in ladder.levels), "tau"):
-        table.add_column(column, justify="left" if column == "measure" else "right")
+    title = f"{ladder.name} seen through {seen_through}, by level"
+    table = Table(title=title, box=SIMPLE, padding=(0, 0, 0, 1), pad_edge=False)
+    table.add_column("measure", no_wrap=True)
+    for column in (*(str(level.index) for level in ladder.levels), "tau"):
+        table.add_column(column, justify="right", no_wrap=True)
     for name, values, value in zip(found.names, found.values.T, found.tau, strict=True):
         shown = "" if math.isnan(value) else f"{value:.2f}"
-        table.add_row(name, *(f"{value:.4g}" for value in values), shown)
+        table.add_row(name, *(f"{value:.3g}" for value in values), shown)
     console = Console()
     console.print(table)
     console.print("tau: Kendall's tau-b between the measure and the order of the levels")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -110,15 +111,22 @@ class _Worker:
         self._store = CellStore(job.folder)
 
     def run(self, cell: Cell, on_step: Callable[[int, int], None] | None = None) -> str | None:
-        """Run a cell; an error the user can mend is recorded and returned, others propagate."""
+        """Run a cell; whatever goes wrong in it is recorded and returned, the others go on.
+
+        A method may be anybody's code, so any exception counts, with its traceback in the record.
+        """
         from oodml.runs.run_cell import run_cell
 
         try:
             run_cell(cell, self._bench, self._store, on_step)
         except OodmlError as error:
-            self._store.record_failure(cell, str(error))
-            return str(error)
-        return None
+            reason, trace = str(error), None
+        except Exception as error:
+            reason, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
+        else:
+            return None
+        self._store.record_failure(cell, reason, trace)
+        return reason
 
 
 _worker: _Worker | None = None

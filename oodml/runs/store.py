@@ -64,8 +64,9 @@ class CellStore:
             (self.path(cell) / _DONE).unlink(missing_ok=True)  # first: what is left is not a result
             shutil.rmtree(self.path(cell), ignore_errors=True)
 
-    def record_failure(self, cell: Cell, reason: str) -> None:
-        write_json(self._failure(cell.run_id), {"cell": asdict(cell), "reason": reason})
+    def record_failure(self, cell: Cell, reason: str, trace: str | None = None) -> None:
+        record = {"cell": asdict(cell), "reason": reason, "traceback": trace}
+        write_json(self._failure(cell.run_id), record)
 
     def failure(self, run_id: str) -> str | None:
         """Why an unfinished cell failed when it was last tried, if it was."""

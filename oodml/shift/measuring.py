@@ -36,7 +36,7 @@ def measure_ladder(
     data: LabelledFeatures,
     measures: Sequence[str] | None = None,
     *,
-    max_images: int = 4096,
+    max_images: int = 2048,
 ) -> LadderMeasurement:
     """Measure every level with registered measures (None: all of them).
 

@@ -71,7 +71,7 @@ def shift_figure(ladder: Ladder, superclass_of: Mapping[str, str] | None = None)
     upper.set_ylim(bottom=0)
     upper.set_title(f"{ladder.dataset or ladder.name}: generator {ladder.generator}", loc="left")
     classes = [level.counts["test_classes"] for level in ladder.levels]
-    lower.bar(places, classes, color=_GONE, width=0.6)
+    lower.bar(places, classes, color=_GONE, width=0.85)
     for level, count in zip(ladder.levels, classes, strict=True):
         images = level.counts.get("test_images")
         text = f"{count}" if images is None else f"{count}\n{images:,} img"
@@ -102,7 +102,9 @@ def map_figure(ladder: Ladder, means: ClassMeans) -> Figure:
     for panel in panels.flat[len(chosen) :]:
         panel.set_visible(False)
     handles, labels = panels.flat[len(chosen) - 1].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(
+        handles, labels, loc="outside upper center", ncols=4, frameon=False, markerscale=2
+    )
     figure.supxlabel(f"first principal axis of the class means ({shares[0]:.0%} of variance)")
     figure.supylabel(f"second ({shares[1]:.0%})")
     return figure

@@ -387,3 +387,21 @@ def test_intervals_are_stored_with_their_estimator(spec_file: Path, tmp_path: Pa
     assert recall["interval"].str.contains("bootstrap over").all()
     shots = results[results["metric"] == "accuracy_2_shot"]
     assert shots["interval"].str.contains("t over 2 episodes").all()
+
+
+def test_a_method_that_raises_keeps_the_others(
+    spec_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from oodml.methods.builtin.triplet import Triplet
+
+    def broken(self: Triplet, embedding_dim: int, num_classes: int) -> None:
+        raise ZeroDivisionError("my own bug")
+
+    monkeypatch.setattr(Triplet, "objective", broken)
+    spec_file.write_text(toml(dict(SPEC, methods=[{"name": "frozen"}, {"name": "triplet"}])))
+    out = tmp_path / "out"
+    with pytest.raises(CellsFailed, match="ZeroDivisionError: my own bug"):
+        oodml.run(spec_file, out, executor="serial")
+    assert set(read_results(out)["label"]) == {"frozen"}
+    record = json.loads(next((out / "failed").glob("*.json")).read_text())
+    assert "in broken" in record["traceback"]

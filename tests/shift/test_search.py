@@ -127,14 +127,12 @@ def test_target_meets_evenly_spaced_targets(seed):
     shifts = np.array([level.shift for level in ladder.levels])
     assert np.allclose(shifts, np.linspace(shifts[0], shifts[-1], 6), rtol=0.01)
     assert all(level.reached for level in ladder.levels)
-    start = sum(ladder.levels[0].counts[f"{side}_images"] for side in ("train", "val", "test")) / 2
     for level in ladder.levels:
         assert level.counts["test_classes"] == 30
         assert level.counts["train_classes"] + level.counts["val_classes"] == 30
-        assert abs(level.counts["test_images"] - start) < 0.15 * start
     tests = [level.counts["test_images"] for level in ladder.levels]
-    assert max(tests) - min(tests) <= 0.04 * max(tests)
-    assert ladder.options["image_tolerance"] == 0.02
+    assert max(tests) - min(tests) <= 0.1 * max(tests)
+    assert ladder.options["image_tolerance"] == 0.05
 
 
 def test_target_at_given_shifts_and_beyond_reach():

@@ -91,8 +91,12 @@ class Search:
         return member @ self.gram @ member.T, member @ self.gram.diagonal()
 
     def start(self) -> State:
-        """The starting partition; every unit must stand on one side whole."""
-        left, right = (set(side.tolist()) for side in self._start)
+        """The starting partition."""
+        return self.state(*self._start)
+
+    def state(self, left_classes: Index, right_classes: Index) -> State:
+        """Any partition as a state; every unit must stand on one side whole, or on none."""
+        left, right = (set(side.tolist()) for side in (left_classes, right_classes))
         members = [set(unit.tolist()) for unit in self.units]
         one = np.array([u for u, classes in enumerate(members) if classes <= left], dtype=np.intp)
         other = np.array([u for u, classes in enumerate(members) if classes <= right], np.intp)

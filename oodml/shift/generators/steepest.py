@@ -18,6 +18,19 @@ from oodml.shift.gram import Float
 _ROUNDING = 1e-9
 
 
+def harder(values: Float) -> Float:
+    """Score of a search for great distances."""
+    return values
+
+
+def easier(values: Float) -> Float:
+    """Score of a search for small distances."""
+    return -values
+
+
+DIRECTIONS: dict[str, Score] = {"harder": harder, "easier": easier}
+
+
 @dataclass(frozen=True)
 class SteepestOptions:
     """Options of generator ``steepest``.
@@ -53,21 +66,28 @@ def steepest(problem: Problem, options: SteepestOptions) -> list[Partition]:
         return large_search(problem)
     search = make_search(problem, options)
     start = search.start()
-    found = [_partition(search, start, "start", 0)]
+    found = [partition_of(search, start, "start", 0)]
     with progress_task("searching swaps") as task:
         for run in range(options.restarts + 1):
-            rng = np.random.default_rng(derived_seed("restart", problem.seed, run))
-            origin = search.shuffled(start, rng) if run else start
-            prefix = f"restart {run} " if run else ""
-            for name, score in (("harder", _harder), ("easier", _easier)):
-                here = origin
-                if options.annealing:
-                    here = _anneal(search, origin, score, options, rng)
-                    found.append(_partition(search, here, f"{prefix}annealed {name}", 0))
-                for step, state in climb(search, here, score, options):
-                    found.append(_partition(search, state, prefix + name, step))
+            for name, score in DIRECTIONS.items():
+                for partition in run_of(search, start, run, name, score, options):
+                    found.append(partition)
                     task.advance()
     return found
+
+
+def run_of(
+    search: Search, start: State, run: int, name: str, score: Score, options: SteepestOptions
+) -> Iterator[Partition]:
+    """Partitions of one climb: run 0 from the start, later ones from seeded random partitions."""
+    rng = np.random.default_rng(derived_seed("restart", search.problem.seed, run))
+    here = search.shuffled(start, rng) if run else start
+    prefix = f"restart {run} " if run else ""
+    if options.annealing:
+        here = _anneal(search, here, score, options, rng)
+        yield partition_of(search, here, f"{prefix}annealed {name}", 0)
+    for step, state in climb(search, here, score, options):
+        yield partition_of(search, state, prefix + name, step)
 
 
 def make_search(problem: Problem, options: SteepestOptions) -> Search:
@@ -169,14 +189,7 @@ def _anneal(
     return best
 
 
-def _harder(values: Float) -> Float:
-    return values
-
-
-def _easier(values: Float) -> Float:
-    return -values
-
-
-def _partition(search: Search, state: State, stage: str, step: int) -> Partition:
+def partition_of(search: Search, state: State, stage: str, step: int) -> Partition:
+    """A state as a partition of classes."""
     left, right = np.sort(search.classes(state.left)), np.sort(search.classes(state.right))
     return Partition(left, right, state.value, stage, step)

@@ -1,8 +1,8 @@
 """Generator ``target``: levels at wanted shift values, constant class and near-constant image counts.
 
-It searches as ``steepest`` does (several swaps at once while far from the ends) for the easiest
-and the hardest reachable partition, and then moves the partition nearest to each target until its
-distance meets it.
+It searches as ``steepest`` does (several swaps at once while far from the ends) for the hardest
+partition it can reach from the start and from a few random partitions within the same limits, and
+down to the easiest. The partition nearest to each target is then moved until its distance meets it.
 """
 
 from __future__ import annotations
@@ -11,13 +11,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from oodml.shift.generators.large import exchange, large_start, moved, needs_large
+from oodml.core.progress import progress_task
+from oodml.shift.generators.large import exchange, large_search, large_start, moved, needs_large
 from oodml.shift.generators.problem import Partition, Problem, register_generator
 from oodml.shift.generators.search import Search
-from oodml.shift.generators.steepest import SteepestOptions, steepest
+from oodml.shift.generators.steepest import (
+    SteepestOptions,
+    check_options,
+    climb,
+    easier,
+    harder,
+    make_search,
+    partition_of,
+    run_of,
+)
 from oodml.shift.gram import Float
 
-DEFAULT_IMAGE_TOLERANCE = 0.02
+DEFAULT_IMAGE_TOLERANCE = 0.05
 # A level is moved on until it is this near (relative), ten times nearer than promised.
 _NEAR = 1e-3
 _MOST_STEPS = 12
@@ -27,13 +37,15 @@ _MOST_STEPS = 12
 class TargetOptions:
     """Options of generator ``target``; the search options mean what they mean in ``steepest``.
 
-    Its ends are found with several swaps a step and without the last thousandths of a local
-    optimum, which a ladder does not need: ``swaps_per_step`` and ``min_gain``.
+    The ends are found with several swaps a step and without the last thousandths of a local
+    optimum, which a ladder does not need (``swaps_per_step``, ``min_gain``), and from ``restarts``
+    random partitions besides the start, because single swaps from one start can get stuck far
+    below the hardest split.
     """
 
     swaps_per_step: int | None = None
     shortlist: int = 12
-    restarts: int = 0
+    restarts: int = 2
     annealing: int = 0
     annealing_temperature: float = 0.01
     min_gain: float = 1e-3
@@ -64,10 +76,13 @@ def refine(problem: Problem, options: TargetOptions, near: Partition, target: fl
         return near
     if needs_large(problem):
         return _refine_large(problem, near, target)
+    # Counts are held near the start's, or where classes were removed near the level's own.
+    removed = len(near.left) + len(near.right) < len(problem.left) + len(problem.right)
+    reference = near if removed else problem
     search = Search(
         problem,
-        near.left,
-        near.right,
+        reference.left,
+        reference.right,
         image_tolerance=problem.image_tolerance,
         class_tolerance=options.class_tolerance,
         shortlist=options.shortlist,
@@ -76,7 +91,7 @@ def refine(problem: Problem, options: TargetOptions, near: Partition, target: fl
     def nearness(values: Float) -> Float:
         return -np.abs(values - target)
 
-    state = search.start()
+    state = search.state(near.left, near.right)
     for _ in range(_MOST_STEPS):
         best = search.best(state, nearness)
         if best is None or abs(best.value - target) >= abs(state.value - target):
@@ -84,8 +99,7 @@ def refine(problem: Problem, options: TargetOptions, near: Partition, target: fl
         state = best
         if abs(state.value - target) <= _NEAR * target:
             break
-    left, right = np.sort(search.classes(state.left)), np.sort(search.classes(state.right))
-    return Partition(left, right, state.value, near.stage, near.step)
+    return partition_of(search, state, near.stage, near.step)
 
 
 def _refine_large(problem: Problem, near: Partition, target: float) -> Partition:
@@ -123,4 +137,34 @@ def _between(low: int, high: int, at_low: float, at_high: float | None, target: 
 @register_generator("target", TargetOptions, refine=refine, adjust=with_tolerance)
 def target(problem: Problem, options: TargetOptions) -> list[Partition]:
     """Levels at target shifts within 1 %, constant class counts, near-constant image counts."""
-    return steepest(problem, options.steepest())
+    climbing = options.steepest()
+    check_options(climbing)
+    if needs_large(problem):
+        return large_search(problem)
+    search = make_search(problem, climbing)
+    start = search.start()
+    with progress_task("searching swaps") as task:
+        runs: list[list[Partition]] = []
+        for run in range(options.restarts + 1):
+            path = [partition_of(search, start, "start", 0)] if run == 0 else []
+            for partition in run_of(search, start, run, "harder", harder, climbing):
+                path.append(partition)
+                task.advance()
+            runs.append(path)
+        best = max(range(len(runs)), key=lambda run: max(p.shift for p in runs[run]))
+        # Levels come from one path, so that from level to level few classes move: through the
+        # start if its own climb is as good as any, else down from the hardest partition.
+        found = runs[0]
+        below = start
+        if best != 0 and _worth(runs[best][-1].shift, runs[0][-1].shift):
+            found = [runs[best][-1]]
+            below = search.state(found[0].left, found[0].right)
+        for step, state in climb(search, below, easier, climbing):
+            found.append(partition_of(search, state, "easier", step))
+            task.advance()
+    return found
+
+
+def _worth(restarted: float, from_start: float) -> bool:
+    """Whether a restart's end is harder by enough to leave the start's own path."""
+    return restarted > 1.01 * from_start

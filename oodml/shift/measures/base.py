@@ -25,7 +25,8 @@ class Sides:
         means: class means of the same features.
         left, right: rows of ``means`` on the training and on the test side.
         seed: of random projections and of subsampling.
-        max_images: measures on images use at most this many a side, drawn with the seed.
+        max_images: measures that compare all pairs of images use at most this many a side, drawn
+            with the seed.
     """
 
     data: LabelledFeatures
@@ -33,7 +34,7 @@ class Sides:
     left: Index
     right: Index
     seed: int = 0
-    max_images: int = 4096
+    max_images: int = 2048
 
     @cached_property
     def left_means(self) -> Float:
@@ -47,19 +48,23 @@ class Sides:
 
     @cached_property
     def left_images(self) -> Float:
-        """Image features [N1, D] of the training side, float64."""
-        return self._images(self.left, "left")
+        """Image features [N1, D] of the training side, float64, at most ``max_images``."""
+        return self._images(self.left, "left", self.max_images)
 
     @cached_property
     def right_images(self) -> Float:
-        """Image features [N2, D] of the test side, float64."""
-        return self._images(self.right, "right")
+        """Image features [N2, D] of the test side, float64, at most ``max_images``."""
+        return self._images(self.right, "right", self.max_images)
 
-    def _images(self, side: Index, name: str) -> Float:
+    def all_images(self) -> tuple[Float, Float]:
+        """All image features of both sides, for measures whose cost grows slowly with them."""
+        return self._images(self.left, "left", None), self._images(self.right, "right", None)
+
+    def _images(self, side: Index, name: str, most: int | None) -> Float:
         rows = np.concatenate([self.means.rows[c] for c in np.sort(side)])
-        if len(rows) > self.max_images:
+        if most is not None and len(rows) > most:
             rng = np.random.default_rng(derived_seed("measure images", self.seed, name))
-            rows = np.sort(rng.choice(rows, self.max_images, replace=False))
+            rows = np.sort(rng.choice(rows, most, replace=False))
         return np.asarray(self.data.features[rows], dtype=np.float64)
 
 
@@ -81,7 +86,7 @@ def sides_of(
     test: Sequence[str],
     *,
     seed: int = 0,
-    max_images: int = 4096,
+    max_images: int = 2048,
 ) -> Sides:
     """Sides from class names; DataError when one of them is empty or they share a class."""
     shared = sorted(set(train) & set(test))

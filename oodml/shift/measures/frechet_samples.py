@@ -13,6 +13,7 @@ def frechet_samples(sides: Sides) -> Mapping[str, float]:
     """|m1 - m2|² + Tr(S1 + S2 - 2 (S1 S2)^½) over single images.
 
     Source: Heusel et al. 2017 (FID). Unlike the class-mean distance it also sees the spread within
-    classes, and large classes weigh more. Squared feature units. Biased upwards for few images.
+    classes, and large classes weigh more. All images count, however many. Squared feature units;
+    biased upwards for few images.
     """
-    return {"frechet_samples": frechet_distance(sides.left_images, sides.right_images)}
+    return {"frechet_samples": frechet_distance(*sides.all_images())}

@@ -32,15 +32,15 @@ def kernel_mmd(sides: Sides) -> Mapping[str, float]:
     def polynomial(a: Float, b: Float) -> Float:
         return np.asarray((a @ b.T / dims + 1.0) ** 3)
 
+    values = {"kernel_mmd": unbiased_mmd(left, right, polynomial), "kernel_mmd_rbf": 0.0}
     width = median_squared_distance(left, right)
+    if width > 0:
 
-    def rbf(a: Float, b: Float) -> Float:
-        return np.asarray(np.exp(-squared_distances(a, b) / width)) if width else np.ones((1, 1))
+        def rbf(a: Float, b: Float) -> Float:
+            return np.asarray(np.exp(-squared_distances(a, b) / width))
 
-    return {
-        "kernel_mmd": unbiased_mmd(left, right, polynomial),
-        "kernel_mmd_rbf": unbiased_mmd(left, right, rbf) if width else 0.0,
-    }
+        values["kernel_mmd_rbf"] = unbiased_mmd(left, right, rbf)
+    return values
 
 
 def unbiased_mmd(left: Float, right: Float, kernel: Kernel) -> float:
