@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from oodml.core.errors import OodmlError
 from oodml.core.hashing import derived_seed
@@ -74,10 +75,8 @@ def train(
     start = _restore(checkpoint, embedder, objective, optimizer, rule)
     embedder.train()
     objective.train()
-    for step in range(start, steps):
-        positions = sampler.batch(step)
+    for step, positions, inputs in _batches(source, sampler, indices, seed, range(start, steps)):
         torch.manual_seed(derived_seed("step", seed, step))  # dropout and the like
-        inputs = source.training_batch(indices[positions], derived_seed("inputs", seed, step))
         targets = fabric.to_device(torch.from_numpy(labels[positions]))
         with fabric.autocast():
             embeddings = device_embedder(fabric.to_device(inputs))
@@ -105,6 +104,29 @@ def train(
     embedder.eval()
     objective.eval()
     return rule.finish(embedder) if rule is not None else None
+
+
+def _batches(
+    source: ItemSource,
+    sampler: MPerClassSampler,
+    indices: NDArray[np.int64],
+    seed: int,
+    steps: range,
+) -> Iterator[tuple[int, NDArray[np.int64], Tensor]]:
+    """(step, positions, inputs) of each step; the next step's inputs load while this one runs."""
+
+    def load(step: int) -> tuple[NDArray[np.int64], Tensor]:
+        positions = sampler.batch(step)
+        inputs = source.training_batch(indices[positions], derived_seed("inputs", seed, step))
+        return positions, inputs
+
+    with ThreadPoolExecutor(1) as pool:
+        pending = pool.submit(load, steps.start) if len(steps) else None
+        for step in steps:
+            assert pending is not None
+            positions, inputs = pending.result()
+            pending = pool.submit(load, step + 1) if step + 1 < steps.stop else None
+            yield step, positions, inputs
 
 
 def _optimizer(
