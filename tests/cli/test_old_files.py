@@ -1,0 +1,52 @@
+"""Files written by earlier versions are read for good: one fixture folder a schema version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import oodml
+from oodml.core.vectors import read_vectors
+from oodml.evaluation import load_ranks, report_from_ranks
+from oodml.reports import summarise
+from oodml.runs import load_spec, read_results
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+
+
+def test_ladder_v1() -> None:
+    ladder = oodml.load_ladder(FIXTURES / "v1" / "ladder")
+    assert [len(level.test) for level in ladder.levels] == [12, 12, 12]
+    assert all(a.shift < b.shift for a, b in zip(ladder.levels, ladder.levels[1:], strict=False))
+    episodes = ladder.episodes(0, 2)
+    assert len(episodes) == 2
+    assert all(len(ids) == 2 for episode in episodes for ids in episode.values())
+
+
+def test_spec_v1() -> None:
+    assert load_spec(FIXTURES / "v1" / "spec.toml").training.steps == 20
+
+
+def test_results_v1() -> None:
+    summary = summarise(read_results(FIXTURES / "v1" / "results.parquet"))
+    assert summary.labels[0] == "frozen"
+    assert len(summary.levels) == 3
+
+
+def test_ranks_v1_still_give_the_stored_metrics() -> None:
+    results = read_results(FIXTURES / "v1" / "results.parquet")
+    cell = results[
+        (results["method"] == "sec-triplet") & (results["level"] == 0) & (results["seed"] == 0)
+    ].set_index("metric")["value"]
+    report = report_from_ranks(load_ranks(FIXTURES / "v1" / "ranks.parquet"))
+    for name, value in report.metrics.items():
+        assert value == pytest.approx(cell[name], abs=1e-12)
+
+
+def test_embeddings_v1() -> None:
+    table = read_vectors(FIXTURES / "v1" / "embeddings.parquet")
+    assert table.vectors.shape == (288, 16)
+    assert np.isfinite(table.vectors).all()
+    assert table.columns["label"][0] == "class-00"
