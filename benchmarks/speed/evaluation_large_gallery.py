@@ -29,7 +29,7 @@ def main() -> None:
     random = np.random.default_rng(0)
     centres = random.standard_normal((options.classes, options.dim), dtype=np.float32)
 
-    def draw(count: int) -> tuple[np.ndarray, np.ndarray]:
+    def draw(count: int, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         labels = random.integers(0, options.classes, count)
         rows = centres[labels]
         for start in range(0, count, 65536):
@@ -37,8 +37,8 @@ def main() -> None:
             part += options.noise * random.standard_normal(part.shape, dtype=np.float32)
         return rows, labels
 
-    gallery, gallery_labels = draw(options.gallery)
-    queries, labels = draw(options.queries)
+    gallery, gallery_labels = draw(options.gallery, centres)
+    queries, labels = draw(options.queries, centres)
     del centres
     positive_ranks(queries[:300], labels[:300])  # libraries and compiled code
     start = time.perf_counter()

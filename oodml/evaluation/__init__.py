@@ -14,11 +14,13 @@ from oodml.evaluation.rank_files import load_ranks, save_ranks
 from oodml.evaluation.rank_table import PositiveRanks
 from oodml.evaluation.ranks import positive_ranks
 from oodml.evaluation.report import DEFAULT_METRICS, Report, evaluate, report_from_ranks
+from oodml.evaluation.shards import GalleryShard, sharded_positive_ranks
 from oodml.evaluation.verification import VerificationReport, verification
 
 __all__ = [
     "DEFAULT_METRICS",
     "Estimate",
+    "GalleryShard",
     "PositiveRanks",
     "Report",
     "VerificationReport",
@@ -32,6 +34,7 @@ __all__ = [
     "register_metric",
     "report_from_ranks",
     "save_ranks",
+    "sharded_positive_ranks",
     "t_interval",
     "verification",
 ]

@@ -3,11 +3,12 @@
 **The tie rule of oodml.** Let s(q, x) be the similarity of a query and a gallery item in float64,
 computed from the prepared float32 rows. Gallery items x and y are *tied* for q if
 ``|s(q, x) - s(q, y)| <= 2**-40 * (|q| * max(|x|, |y|) + max(|x|, |y|)**2 / 2)`` (the second term
-for Euclidean only; |.| is Euclidean length, so the bound is 9.1e-13 for cosine). That is far above
-the rounding of float64 and far below that of float32 rows, so exact duplicates are always ties and
-the order of sums, the block size and the device decide nothing. Tied items are ordered by gallery
-position; the numbers of tied negatives before and after each positive are kept, from which the
-optimistic, pessimistic and expected ranks follow.
+for Euclidean only; |.| is Euclidean length, so the bound is 9.1e-13 for cosine). That is ten
+thousand times the rounding of float64 and a ten-thousandth of that of float32 rows: exact duplicates
+are always ties, and the order of sums, the block size and the device decide nothing, but for gaps
+within rounding (1e-16) of the bound itself, which only embeddings collapsed to a point have. Tied
+items are ordered by gallery position; the numbers of tied negatives before and after each positive
+are kept, from which the optimistic, pessimistic and expected ranks follow.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from oodml.evaluation.prepare import PreparedRows
 from oodml.evaluation.thresholds import Thresholds
 
 TIE_TOLERANCE = 2.0**-40
-_DENSE_SHARE = 0.05
 _TRIPLES_BYTES = 64
 
 
@@ -62,20 +62,14 @@ def second_look(
     gallery_positions: NDArray[np.int64],
     rows: NDArray[np.int64],
     columns: NDArray[np.int64],
-    tile: tuple[slice, slice],
+    similarity: NDArray[np.float64],
     budget_bytes: int,
 ) -> None:
-    """Count the close pairs (sorted query ``rows[i]``, sorted gallery ``columns[i]``) in float64.
+    """Count the close pairs (sorted query ``rows[i]``, sorted gallery ``columns[i]``).
 
-    Every pair is compared with all thresholds of its query, so the caller must not have counted
-    it. ``rows`` must be ascending; all pairs lie in ``tile`` (query rows, gallery columns).
+    Every pair is compared, by its float64 ``similarity``, with all thresholds of its query, so the
+    caller must not have counted it.
     """
-    block_rows, block_columns = tile
-    cells = (block_rows.stop - block_rows.start) * (block_columns.stop - block_columns.start)
-    if len(rows) > _DENSE_SHARE * cells:
-        similarity = _dense_similarity(queries, gallery, rows, columns, tile)
-    else:
-        similarity = _sparse_similarity(queries, gallery, rows, columns, budget_bytes)
     per_pair = thresholds.offsets[rows + 1] - thresholds.offsets[rows]
     limit = max(1, budget_bytes // _TRIPLES_BYTES)
     ends = np.cumsum(per_pair)
@@ -119,36 +113,6 @@ def _compare(
     tally.above[span] += np.bincount(which[difference > tolerance] - low, minlength=width)
     tally.tied_before[span] += np.bincount(which[before] - low, minlength=width)
     tally.tied_after[span] += np.bincount(which[tied & ~before] - low, minlength=width)
-
-
-def _sparse_similarity(
-    queries: PreparedRows,
-    gallery: PreparedRows,
-    rows: NDArray[np.int64],
-    columns: NDArray[np.int64],
-    budget_bytes: int,
-) -> NDArray[np.float64]:
-    result = np.empty(len(rows))
-    step = max(1, budget_bytes // (40 * queries.rows.shape[1]))
-    for start in range(0, len(rows), step):
-        at = slice(start, start + step)
-        left = queries.rows[rows[at]].astype(np.float64)
-        right = gallery.rows[columns[at]].astype(np.float64)
-        result[at] = np.einsum("ij,ij->i", left, right)
-    return result - gallery.half_squares[columns]
-
-
-def _dense_similarity(
-    queries: PreparedRows,
-    gallery: PreparedRows,
-    rows: NDArray[np.int64],
-    columns: NDArray[np.int64],
-    tile: tuple[slice, slice],
-) -> NDArray[np.float64]:
-    # Collapsed embeddings make most pairs close; one float64 product then beats gathering rows.
-    at, over = tile
-    block = queries.rows[at].astype(np.float64) @ gallery.rows[over].T.astype(np.float64)
-    return block[rows - at.start, columns - over.start] - gallery.half_squares[columns]
 
 
 def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:

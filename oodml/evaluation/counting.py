@@ -19,6 +19,7 @@ from oodml.evaluation.thresholds import Thresholds
 # Bytes a cell of a tile costs: similarity, bin, gathered bound, mask, and the scatter's index.
 _CELL_BYTES = 40
 _TILE_COLUMNS = 8192
+_DENSE_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -67,25 +68,30 @@ def count_negatives_above(
                 tile = torch.addmm(offset[over], block, gallery_tensor[over].T)
                 _mask_own_class(tile, pairing, rows, over)
                 close_rows, close_columns = _count_tile(tile, bounds, bins)
-                if len(close_rows):
-                    second_look(
-                        tally,
-                        thresholds,
-                        queries,
-                        gallery,
-                        pairing.gallery_rows,
-                        close_rows + rows.start,
-                        close_columns + over.start,
-                        (rows, over),
-                        budget_bytes // 4,
-                    )
+                if not len(close_rows):
+                    continue
+                exact = _in_float64(
+                    block, gallery_tensor[over], close_rows, close_columns, budget_bytes // 4
+                )
+                item = close_columns.cpu().numpy() + over.start
+                second_look(
+                    tally,
+                    thresholds,
+                    queries,
+                    gallery,
+                    pairing.gallery_rows,
+                    close_rows.cpu().numpy() + rows.start,
+                    item,
+                    exact - gallery.half_squares[item],
+                    budget_bytes // 4,
+                )
             _add_bins(tally, thresholds, rows, bins)
     return tally
 
 
 def _count_tile(
     tile: torch.Tensor, bounds: _Bounds, bins: torch.Tensor
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Add the tile to the histogram ``bins`` and return its close pairs (row, column), row-major.
 
     Bin j of a row counts the similarities that certainly exceed exactly the first j thresholds.
@@ -94,7 +100,29 @@ def _count_tile(
     close = bounds.low.gather(1, passed) <= tile
     bins.scatter_add_(1, passed.masked_fill_(close, 0), torch.ones_like(passed))
     rows, columns = torch.nonzero(close, as_tuple=True)
-    return rows.cpu().numpy(), columns.cpu().numpy()
+    return rows, columns
+
+
+def _in_float64(
+    queries: torch.Tensor,
+    items: torch.Tensor,
+    rows: torch.Tensor,
+    columns: torch.Tensor,
+    budget_bytes: int,
+) -> NDArray[np.float64]:
+    """Products of the pairs (queries[rows[i]], items[columns[i]]) in float64, on their device."""
+    if queries.device.type == "mps":  # has no float64
+        return _in_float64(queries.cpu(), items.cpu(), rows.cpu(), columns.cpu(), budget_bytes)
+    if len(rows) > _DENSE_SHARE * len(queries) * len(items):
+        # Collapsed embeddings make most pairs close; one product then beats gathering rows.
+        return (queries.double() @ items.double().T)[rows, columns].cpu().numpy()
+    result = torch.empty(len(rows), dtype=torch.float64, device=queries.device)
+    step = max(1, budget_bytes // (40 * queries.shape[1]))
+    for start in range(0, len(rows), step):
+        at = slice(start, start + step)
+        left, right = queries[rows[at]].double(), items[columns[at]].double()
+        result[at] = torch.linalg.vecdot(left, right)
+    return result.cpu().numpy()
 
 
 def _block_bounds(

@@ -26,7 +26,9 @@ from oodml.evaluation.thresholds import Thresholds
 _SIDE = 512
 # Up to this many positives a query, comparing everything with each threshold beats sorting.
 _FEW = 16
-_CELL_BYTES = 16
+# From this share of close values on, the float64 products come from BLAS.
+_DENSE_SHARE = 0.1
+_CELL_BYTES = 24
 _THRESHOLD_BYTES = 40
 
 
@@ -46,8 +48,9 @@ def count_negatives_above_on_cpu(
     rows = _blocks(len(queries.rows), share, thresholds)
     columns = rows if job.symmetric else _blocks(len(gallery.rows), share, None)
     tiles = _Shared(_tiles(rows, columns, job.symmetric))
+    workers = min(workers, len(rows) * len(columns))
     with one_blas_thread():
-        if workers == 1:
+        if workers <= 1:
             _work(job, tiles)
         else:
             with ThreadPoolExecutor(workers) as pool:
@@ -72,16 +75,17 @@ class _Job:
     tally: Tally = field(init=False)
     low: NDArray[np.float32] = field(init=False)
     high: NDArray[np.float32] = field(init=False)
-    euclidean: bool = field(init=False)
+    half: NDArray[np.float32] | None = field(init=False)
     lock: Any = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.euclidean = bool(self.gallery.half_squares.any())
+        euclidean = bool(self.gallery.half_squares.any())
+        self.half = self.gallery.half_squares.astype(np.float32) if euclidean else None
         margin = clear_margin(
             self.queries.rows.shape[1],
             float(self.queries.lengths.max(initial=0.0)),
             float(self.gallery.lengths.max(initial=0.0)),
-            self.euclidean,
+            euclidean,
         )
         self.low = (self.thresholds.values - margin).astype(np.float32)
         self.high = (self.thresholds.values + margin).astype(np.float32)
@@ -117,7 +121,7 @@ def _work(job: _Job, tiles: _Shared) -> None:
         kernels.mask_own(
             block, columns.start, pairing.first[rows], pairing.last[rows], pairing.self_column[rows]
         )
-        half = job.gallery.half_squares.astype(np.float32) if job.euclidean else None
+        half = job.half
         if job.symmetric and rows != columns:
             seen = block if half is None else block - half[rows, None]
             _count(job, seen, columns, rows, columns_are_queries=True)
@@ -153,7 +157,12 @@ def _count(
         tile_rows = which
         if columns_are_queries and few:
             block, tile_rows = np.ascontiguousarray(block[:, which].T), np.arange(len(which))
-        tied = _resolve(job, which, tile_rows, block, at, items, offsets, close, above)
+        products = np.empty((0, 0))
+        if found > _DENSE_SHARE * block.shape[1] * len(which):
+            # Collapsed embeddings make most pairs close; one product then beats one by one.
+            left = job.queries.rows[at][which].astype(np.float64)
+            products = left @ job.gallery.rows[items].T.astype(np.float64)
+        tied = _resolve(job, which, tile_rows, block, at, items, offsets, close, above, products)
     with job.lock:
         job.tally.above[base:end] += above
         if tied is not None:
@@ -177,6 +186,7 @@ def _resolve(
     offsets: NDArray[np.int64],
     close: NDArray[np.bool_],
     above: NDArray[np.int64],
+    products: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Add the close pairs to ``above``; returns the ties before and after, like ``above``."""
     tied_before, tied_after = np.zeros_like(above), np.zeros_like(above)
@@ -202,6 +212,7 @@ def _resolve(
         tied_before,
         tied_after,
         TIE_TOLERANCE,
+        products,
     )
     return tied_before, tied_after
 

@@ -16,6 +16,7 @@ import numpy as np
 _ONE = np.float32(1)
 _ZERO = np.float32(0)
 _PIECE = 64
+_GROUP = 16
 # "reassoc" lets float sums of 0 and 1 run in vector lanes; they stay exact below 2**24.
 _SUMS = {"reassoc", "nsz"}
 
@@ -101,21 +102,26 @@ def count_columns_by_comparing(
     for r in range(rows):
         for c in range(columns):
             reached[c] |= np.int32(tile[r, c] >= least[c])
-    values = np.empty(rows, np.float32)
+    values = np.empty((_GROUP, rows), np.float32)
     found = 0
-    for c in range(columns):
-        if reached[c] == 0:
+    for start in range(0, columns, _GROUP):
+        stop = min(columns, start + _GROUP)
+        if not np.any(reached[start:stop]):
             continue
-        for r in range(rows):
-            values[r] = tile[r, c]
-        for j in range(offsets[c], offsets[c + 1]):
-            reach, beyond = _count_row(values, low[j], high[j])
-            if reach == 0:
-                break
-            above[j - base] += beyond
-            if reach != beyond:
-                close[j - base] = True
-                found += reach - beyond
+        for r in range(rows):  # a cache line at a time
+            for c in range(start, stop):
+                values[c - start, r] = tile[r, c]
+        for c in range(start, stop):
+            if reached[c] == 0:
+                continue
+            for j in range(offsets[c], offsets[c + 1]):
+                reach, beyond = _count_row(values[c - start], low[j], high[j])
+                if reach == 0:
+                    break
+                above[j - base] += beyond
+                if reach != beyond:
+                    close[j - base] = True
+                    found += reach - beyond
     return found
 
 
@@ -227,17 +233,20 @@ def resolve_close(
     tied_before: Any,
     tied_after: Any,
     tolerance: float,
+    products: Any,
 ) -> None:
     """Decide in float64 the values of the tile that lie within [low, high] of a threshold.
 
     ``which`` lists the queries of the block that have a close value, ``tile_rows`` the rows of
     ``tile`` that hold their similarities. ``queries`` and ``gallery`` are the float32 rows of the
-    block, as are the other arrays of queries and items.
+    block, as are the other arrays of queries and items. ``products`` holds the float64 products of
+    ``which`` and all items, or has no rows if they are to be computed here, one by one.
     """
     items = gallery.shape[0]
     euclidean = False
     for g in range(items):
         euclidean |= half_squares[g] != 0
+    ready = products.shape[0] > 0
     exact = np.empty(items)
     for index in range(which.shape[0]):
         q = which[index]
@@ -257,7 +266,8 @@ def resolve_close(
                     if not low[j] <= row[g] <= high[j]:
                         continue
                     if np.isnan(exact[g]):
-                        exact[g] = _dot(queries[q], gallery[g]) - half_squares[g]
+                        dot = products[index, g] if ready else _dot(queries[q], gallery[g])
+                        exact[g] = dot - half_squares[g]
                     longer = max(gallery_lengths[g], value_lengths[j])
                     bound = query_lengths[q] * longer
                     if euclidean:

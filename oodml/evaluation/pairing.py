@@ -119,23 +119,24 @@ def check_ids(ids: Sequence[str] | None, count: int, name: str) -> tuple[str, ..
 
 
 def _encode(columns: list[list[Any]]) -> tuple[list[NDArray[np.int64]], tuple[str, ...]]:
-    values = {one for column in columns for one in column if not _is_missing(one)}
+    values = {one for column in columns for one in column if not is_missing(one)}
     # Whole numbers sort as numbers; anything else, or a mixture, by its text.
     if all(isinstance(one, (int, np.integer)) for one in values):
         ordered = sorted(values)
     else:
         values = {str(one) for one in values}
-        columns = [[one if _is_missing(one) else str(one) for one in column] for column in columns]
+        columns = [[one if is_missing(one) else str(one) for one in column] for column in columns]
         ordered = sorted(values)
     code_of = {one: code for code, one in enumerate(ordered)}
     coded = [
-        np.array([_UNLABELLED if _is_missing(one) else code_of[one] for one in column], np.int64)
+        np.array([_UNLABELLED if is_missing(one) else code_of[one] for one in column], np.int64)
         for column in columns
     ]
     return coded, tuple(str(one) for one in ordered)
 
 
-def _is_missing(label: Any) -> bool:
+def is_missing(label: Any) -> bool:
+    """Whether a label stands for "unlabelled": None, "" or NaN."""
     if label is None or isinstance(label, str):
         return not label
     return bool(label != label)  # NaN

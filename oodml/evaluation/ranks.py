@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
-from oodml.evaluation import compiled
 from oodml.evaluation.close_calls import Tally
+from oodml.evaluation.engines import count_negatives
 from oodml.evaluation.pairing import Pairing, check_ids, pair_up
 from oodml.evaluation.prepare import as_matrix, check_similarity, largest_length, prepare
 from oodml.evaluation.rank_table import PositiveRanks
@@ -58,7 +58,7 @@ def positive_ranks(
         ids, gallery_ids: unique ids, by default the row numbers.
         similarity: "cosine", "dot" or "euclidean" (nearest first).
         memory_mib: bound on the working memory in MiB, besides the inputs, one float32 copy of
-            them, and the result (40 bytes a positive pair while computing).
+            them, and the result (about 140 bytes a positive pair while computing).
         device: where the products run, for instance "cuda"; default: where ``embeddings`` are.
 
     Raises:
@@ -91,7 +91,7 @@ def positive_ranks(
         matrix, gallery_matrix, pairing, kind, memory_mib, embeddings, device
     )
     query_ids = names or tuple(str(row) for row in range(len(matrix)))
-    return _assemble(pairing, thresholds, tally, query_ids, kind)
+    return assemble(pairing, thresholds, tally, query_ids, kind)
 
 
 def _count(
@@ -115,22 +115,10 @@ def _count(
     budget = memory_mib << 20
     thresholds = positive_thresholds(queries, gallery, pairing, budget)
     where = device or str(getattr(embeddings, "device", "cpu"))
-    if where == "cpu" and compiled.compiled_loops_available():
-        from oodml.evaluation.fast_counting import count_negatives_above_on_cpu
-
-        return thresholds, count_negatives_above_on_cpu(
-            queries, gallery, pairing, thresholds, budget_bytes=budget
-        )
-    import torch
-
-    from oodml.evaluation.counting import count_negatives_above
-
-    return thresholds, count_negatives_above(
-        queries, gallery, pairing, thresholds, budget_bytes=budget, device=torch.device(where)
-    )
+    return thresholds, count_negatives(queries, gallery, pairing, thresholds, budget, where)
 
 
-def _assemble(
+def assemble(
     pairing: Pairing,
     thresholds: Thresholds,
     tally: Tally,

@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+import numpy as np
+
+from oodml.shift.episode_checks import episode_problems
 from oodml.shift.ladder import Ladder, Level
 from oodml.shift.means import ClassMeans
 
@@ -38,7 +41,9 @@ def structural_problems(ladder: Ladder) -> list[str]:
                 f"levels.{above.index}.shift is {above.shift:.6g}, not above {below.shift:.6g} of "
                 "the level below; shift must grow strictly"
             )
-    problems += _episode_problems(ladder)
+    if ladder.episode_table is not None:
+        tests = [level.test for level in ladder.levels]
+        problems += [f"episodes: {text}" for text in episode_problems(ladder.episode_table, tests)]
     return problems
 
 
@@ -53,6 +58,7 @@ def shift_problems(ladder: Ladder, means: ClassMeans) -> list[str]:
                 f"({len(missing)} classes missing)"
             )
             continue
+        problems += _control_problems(level, means)
         left, right = means.rows_of(level.training_side), means.rows_of(level.test)
         stored = {"frechet_class_means": level.shifts.get("frechet_class_means")}
         if ladder.measure == "frechet_class_means":
@@ -72,6 +78,20 @@ def shift_problems(ladder: Ladder, means: ClassMeans) -> list[str]:
                 f"the features have {images[wrong[0]]}"
             )
     return problems
+
+
+def _control_problems(level: Level, means: ClassMeans) -> Iterator[str]:
+    """Size-matched controls whose shift the features do not confirm."""
+    for draw, entry in enumerate(level.controls.get("size_matched", ())):
+        sides = [*entry["train"], *entry["val"]], entry["test"]
+        where = f"levels.{level.index}.controls.size_matched.{draw}"
+        missing = [n for side in sides for n in side if n not in means.position]
+        if missing:
+            yield f"{where}: class {missing[0]!r} has no features"
+            continue
+        value = means.frechet(*(np.sort(means.rows_of(side)) for side in sides))
+        if abs(entry["shift"] - value) > SHIFT_TOLERANCE * max(value, 1e-12):
+            yield f"{where}.shift is {entry['shift']:.8g}, the features give {value:.8g}"
 
 
 def _list_problems(level: Level) -> Iterator[str]:
@@ -123,45 +143,3 @@ def level_counts(
         if images:
             counts[f"{side}_images"] = sum(images[name] for name in names)
     return counts
-
-
-def _episode_problems(ladder: Ladder) -> list[str]:
-    table = ladder.episode_table
-    if table is None:
-        return []
-    problems: list[str] = []
-    rows = list(
-        zip(
-            table.level.tolist(),
-            table.shots.tolist(),
-            table.episode.tolist(),
-            table.classes,
-            table.ids,
-            strict=True,
-        )
-    )
-    if rows != sorted(set(rows)):
-        problems.append("episodes: rows must be unique and sorted")
-    test_of = [set(level.test) for level in ladder.levels]
-    support: dict[tuple[int, int, int, str], int] = {}
-    for level, shots, episode, name, _ in rows:
-        if not 0 <= level < len(test_of) or name not in test_of[level]:
-            problems.append(f"episodes: class {name!r} is not a test class of level {level}")
-            return problems
-        if not 0 <= episode < table.per_level:
-            problems.append(f"episodes: episode {episode}, expected 0 to {table.per_level - 1}")
-            return problems
-        key = (level, shots, episode, name)
-        support[key] = support.get(key, 0) + 1
-    for level, names in enumerate(test_of):
-        for shots in table.all_shots:
-            expected = names - set(table.left_out.get((level, shots), {}))
-            for episode in range(table.per_level):
-                short = [n for n in expected if support.get((level, shots, episode, n)) != shots]
-                if short:
-                    problems.append(
-                        f"episodes: level {level}, {shots} shots, episode {episode}: class "
-                        f"{min(short)!r} does not have {shots} support images"
-                    )
-                    return problems
-    return problems

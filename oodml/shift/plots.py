@@ -41,7 +41,9 @@ def plot_ladder(
     """Write ``shift``, ``moves`` and, with class means, ``map`` as PNG and SVG into ``folder``."""
     import matplotlib
 
-    figures = {"shift": shift_figure, "moves": moves_figure}
+    figures = {"shift": shift_figure}
+    if len(ladder.levels) > 1 or superclass_of:
+        figures["moves"] = moves_figure
     written: list[Path] = []
     with matplotlib.rc_context(cast(Any, _STYLE)):
         drawn = {name: draw(ladder, superclass_of) for name, draw in figures.items()}
@@ -64,9 +66,11 @@ def shift_figure(ladder: Ladder, superclass_of: Mapping[str, str] | None = None)
     targets = [(level.index, level.target) for level in ladder.levels if level.target is not None]
     if targets:
         upper.plot(*zip(*targets, strict=True), "_", color="black", ms=16, label="target")
-        upper.legend(frameon=False, loc="upper left")
+        upper.legend(frameon=False, loc="lower right")
     for place, shift in zip(places, shifts, strict=True):
-        upper.annotate(f"{shift:.3g}", (place, shift), xytext=(6, -11), textcoords="offset points")
+        upper.annotate(
+            f"{shift:.3g}", (place, shift), xytext=(-7, 6), textcoords="offset points", ha="right"
+        )
     upper.set_ylabel(f"shift ({ladder.measure.replace('_', ' ')})")
     upper.set_ylim(bottom=0)
     upper.set_title(f"{ladder.dataset or ladder.name}: generator {ladder.generator}", loc="left")

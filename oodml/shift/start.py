@@ -100,6 +100,8 @@ def _pin(
     both = sorted(set(pinned_train) & set(pinned_test))
     if both:
         raise UsageError(f"class {both[0]!r} is pinned to both sides")
+    if not pinned_train and not pinned_test:
+        return
     rows = {True: means.rows_of(pinned_train), False: means.rows_of(pinned_test)}
     held = set(rows[True].tolist()) | set(rows[False].tolist())
     for target, pinned in rows.items():

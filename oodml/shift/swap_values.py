@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from oodml.shift.gram import Float, Index, double_centred
 from oodml.shift.threads import one_blas_thread
 
+# Entries of a block of swaps priced together.
+_BLOCK_ENTRIES = 1 << 16
+
 
 @dataclass(frozen=True)
 class Quadrature:
@@ -186,37 +189,82 @@ class _Forms:
 
     def log_ratio(self, s: float) -> Float:
         """log of det(s² + M'M'ᵀ) / det(s² + M Mᵀ) for all swaps, [n1, n2]."""
-        u, v, p, q, sigma, h = self.u, self.v, self.p, self.q, self.sigma, self.h
+        rows = max(1, _BLOCK_ENTRIES // len(self.v))
+        node = _Node.of(self, s)
+        parts = [slice(start, start + rows) for start in range(0, len(self.u), rows)]
+        return np.concatenate([self._log_ratio_of(part, node) for part in parts])
+
+    def _log_ratio_of(self, part: slice, node: _Node) -> Float:
+        """The same for some rows: a block of them at a time stays in the processor's cache."""
+        s, h = node.s, self.h[part]
+        xmz = node.um[part] @ self.v.T
+        uq = node.um[part] @ self.q.T
+        pv = node.pm[part] @ self.v.T
+        # sigma * inner = s * mixed - sigma / s: products with it need no further matrix product.
+        u_v = s * xmz - self.block[part] / s
+        u_q = s * uq - self.uq[part] / s
+        p_v = s * pv - self.pv[part] / s
+        xx = node.xx[part, None]
+        xw = self.xw[part] / s + node.up[part, None] - u_v
+        zy = self.zy[part] / s + node.vq[None, :] - u_v
+        yy = self.yy[part] / s + node.qq[None, :] + node.uu[part, None] - 2.0 * u_q
+        ww = self.ww[part] / s + node.pp[part, None] + node.vv[None, :] - 2.0 * p_v
+        xmy = uq - node.uu_share[part, None]
+        wmz = pv - node.vv_share[None, :]
+        wmy = node.pm[part] @ self.q.T - node.pu_share[part, None] - node.vq_share[None, :]
+        wmy += self.block[part] - s * s * xmz
+        ww -= h * (2.0 * xw - h * xx)
+        xw -= h * xx
+        wmy -= h * xmy
+        wmz -= h * xmz
+        return _log_determinant(xx, ww, yy, node.zz[None, :], xw, zy, xmy, xmz, wmy, wmz)
+
+
+@dataclass(frozen=True)
+class _Node:
+    """What the forms need at one node s: weighted bases, and diagonal terms for rows and columns."""
+
+    s: float
+    um: Float
+    pm: Float
+    xx: Float
+    zz: Float
+    up: Float
+    vq: Float
+    qq: Float
+    uu: Float
+    pp: Float
+    vv: Float
+    uu_share: Float
+    vv_share: Float
+    pu_share: Float
+    vq_share: Float
+
+    @classmethod
+    def of(cls, forms: _Forms, s: float) -> _Node:
+        u, v, p, q, sigma = forms.u, forms.v, forms.p, forms.q, forms.sigma
         inverse = 1.0 / (s * s + sigma**2)
         mixed = sigma * inverse
         # s (s² + M Mᵀ)⁻¹ is 1/s everywhere plus this in the span of the singular vectors.
         inner = s * inverse - 1.0 / s
-        um, pm = u * mixed, p * mixed
-        xmz, uq, pv = um @ v.T, um @ q.T, pm @ v.T
-        # sigma * inner = s * mixed - sigma / s: products with it need no further matrix product.
-        u_v = s * xmz - self.block / s
-        u_q = s * uq - self.uq / s
-        p_v = s * pv - self.pv / s
-        squares = sigma**2 * inner
-        xx = ((u * u) @ inner + (1.0 - 1.0 / len(u)) / s)[:, None]
-        zz = ((v * v) @ inner + (1.0 - 1.0 / len(v)) / s)[None, :]
-        xw = self.xw / s + ((u * p) @ inner)[:, None] - u_v
-        zy = self.zy / s + ((v * q) @ inner)[None, :] - u_v
-        yy = self.yy / s + ((q * q) @ inner)[None, :] + ((u * u) @ squares)[:, None] - 2.0 * u_q
-        ww = self.ww / s + ((p * p) @ inner)[:, None] + ((v * v) @ squares)[None, :] - 2.0 * p_v
-        share = sigma * mixed
-        xmy = uq - ((u * u) @ share)[:, None]
-        wmz = pv - ((v * v) @ share)[None, :]
-        wmy = (
-            pm @ q.T
-            - ((p * u) @ share)[:, None]
-            - ((v * q) @ share)[None, :]
-            + self.block
-            - s * s * xmz
-        )
-        ww = ww - h * (2.0 * xw - h * xx)
-        return _log_determinant(
-            xx, ww, yy, zz, xw - h * xx, zy, xmy, xmz, wmy - h * xmy, wmz - h * xmz
+        squares, share = sigma**2 * inner, sigma * mixed
+        uu, vv = u * u, v * v
+        return cls(
+            s=s,
+            um=u * mixed,
+            pm=p * mixed,
+            xx=uu @ inner + (1.0 - 1.0 / len(u)) / s,
+            zz=vv @ inner + (1.0 - 1.0 / len(v)) / s,
+            up=(u * p) @ inner,
+            vq=(v * q) @ inner,
+            qq=(q * q) @ inner,
+            uu=uu @ squares,
+            pp=(p * p) @ inner,
+            vv=vv @ squares,
+            uu_share=uu @ share,
+            vv_share=vv @ share,
+            pu_share=(p * u) @ share,
+            vq_share=(v * q) @ share,
         )
 
 

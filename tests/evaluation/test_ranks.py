@@ -140,6 +140,17 @@ def test_query_and_gallery_sets_with_ids_and_distractors(kind):
     )
 
 
+def test_nothing_and_next_to_nothing():
+    assert len(positive_ranks(np.ones((0, 3)), [])) == 0
+    assert len(positive_ranks(np.ones((2, 3)), [None, ""])) == 0
+    alone = positive_ranks(np.ones((1, 3)), ["a"])
+    assert (len(alone), len(alone.ranks), alone.gallery_sizes.tolist()) == (1, 0, [0])
+    none = positive_ranks(
+        np.ones((2, 3)), ["a", "b"], gallery_embeddings=np.ones((0, 3)), gallery_labels=[]
+    )
+    assert none.positives.tolist() == [0, 0]
+
+
 def test_the_same_id_under_another_label_is_still_oneself():
     rows = np.array([[1, 0], [0.9, 0.1], [0.5, 0.5]], np.float32)
     ranks = positive_ranks(

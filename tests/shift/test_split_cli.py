@@ -100,3 +100,69 @@ def test_wrong_arguments_end_with_2(run, tmp_path, flags, text):
     code, _, error = run(*MAKE, "--out", tmp_path / "x", *flags)
     assert code == 2
     assert text in error
+
+
+@pytest.fixture
+def ladder(run, tmp_path):
+    run("make", "toy", "--levels", "3", "--out", tmp_path / "ladder")
+    return tmp_path / "ladder"
+
+
+def test_measure(run, ladder):
+    code, text, _ = run("measure", ladder, "--measure", "energy,nearest_class", "--json")
+    assert code == 0
+    found = json.loads(text)
+    assert len(found["levels"]) == 3
+    assert set(found["kendall_tau"]) >= {"energy", "nearest_class"}
+    code, text, _ = run("measure", ladder)
+    assert "frechet_class_means" in text
+    assert run("measure", ladder, "--measure", "enrgy")[0] == 2
+
+
+def test_plot(run, ladder, tmp_path, monkeypatch):
+    monkeypatch.setattr(split, "superclasses_of", lambda _: None)
+    code, text, _ = run("plot", ladder, "--out", tmp_path / "plots")
+    assert code == 0
+    assert len(text.split()) == 6
+    assert (tmp_path / "plots" / "map.png").exists()
+
+
+def test_diff_ends_with_1_when_lists_differ(run, ladder, tmp_path):
+    assert run("diff", ladder, ladder)[0] == 0
+    run("make", "toy", "--levels", "3", "--seed", "9", "--out", tmp_path / "other")
+    code, text, _ = run("diff", ladder, tmp_path / "other", "--json")
+    assert code == 1
+    assert not json.loads(text)["same_splits"]
+
+
+def test_export_and_import_again(run, ladder, tmp_path, monkeypatch):
+    features, names, ids = clustered(24, 12, 6)
+    images: dict[str, list[str]] = {}
+    for name, image in zip(names, ids, strict=True):
+        images.setdefault(str(name), []).append(image)
+    monkeypatch.setattr(split, "images_of", lambda _: images)
+    assert run("export", ladder, "--format", "oml", "--out", tmp_path / "oml")[0] == 0
+    table = tmp_path / "oml" / "level_0_test.csv"
+    assert run("import", table, "--out", tmp_path / "back", "--dataset", "toy")[0] == 0
+    assert run("check", tmp_path / "back")[0] == 0
+    vectors = tmp_path / "vectors.parquet"
+    write_vectors(vectors, VectorTable(tuple(ids), features, {"label": tuple(names)}))
+    code, text, _ = run(
+        "import", ladder, "--out", tmp_path / "again", "--features", vectors, "--json"
+    )
+    assert code == 0
+    shifts = [level["shift"] for level in json.loads(text)["levels"]]
+    original = [level["shift"] for level in json.loads(run("show", ladder, "--json")[1])["levels"]]
+    assert shifts == pytest.approx(original)
+    assert run("export", ladder, "--out", tmp_path / "hf")[0] == 0
+    assert (tmp_path / "hf" / "croissant.json").exists()
+    assert run("export", ladder, "--format", "xml", "--out", tmp_path / "x")[0] == 2
+
+
+def test_import_of_the_authors_file(run, shared_data, tmp_path):
+    file = shared_data / "cars196_splits.pkl"
+    code, text, _ = run("import", file, "--out", tmp_path / "cars", "--json")
+    assert code == 0
+    levels = json.loads(text)["levels"]
+    assert levels[5]["shift"] == pytest.approx(86.1238, abs=1e-4)
+    assert run("show", tmp_path / "cars")[0] == 0

@@ -15,7 +15,7 @@ from oodml.shift.ladder import Ladder
 from oodml.shift.ladder_file import EPISODES_FILE, LADDER_FILE, save_ladder
 
 CLASSES_FILE = "classes.parquet"
-_PARQUET = "application/vnd.apache.parquet"
+_PARQUET = "application/x-parquet"
 
 
 def write_dataset_card(

@@ -147,6 +147,8 @@ class _Heuristic:
             if single
             else np.stack([means[unit].mean(axis=0) for unit in problem.units])
         )
+        # Out of K the distances from a side's mean are a mean of columns.
+        self._gram = problem.means.gram if single and problem.means.has_gram else None
         self._squares = np.einsum("ud,ud->u", self._units, self._units)
         self._fixed = np.array([problem.fixed[unit].any() for unit in problem.units])
 
@@ -170,6 +172,10 @@ class _Heuristic:
 
     def _distances(self, units: list[int]) -> Float:
         """Distance of every unit's mean from the mean of the class means of one side."""
+        if self._gram is not None:
+            cross = self._gram[:, units].mean(axis=1)
+            squared = self._squares - 2.0 * cross + cross[units].mean()
+            return np.asarray(np.sqrt(squared.clip(min=0.0)))
         weights = self._sizes[units]
         mean = weights @ self._units[units] / weights.sum()
         squared = self._squares - 2.0 * (self._units @ mean) + mean @ mean
