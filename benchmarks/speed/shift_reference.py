@@ -58,12 +58,13 @@ def timed(run: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def interleaved(
-    ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int, inner: int
+    ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int, turns: int, inner: int
 ) -> tuple[list[float], list[float]]:
-    """Seconds of each: ``inner`` calls of ours (their mean) and one of theirs, turn by turn."""
+    """Seconds of each, turn by turn: theirs once, ours ``turns`` times the mean of ``inner`` calls."""
     first, second = [], []
     for _ in range(repeats):
-        first.append(timed(lambda: [ours() for _ in range(inner)])[0] / inner)
+        for _ in range(turns):
+            first.append(timed(lambda: [ours() for _ in range(inner)])[0] / inner)
         second.append(timed(theirs)[0])
     return first, second
 

@@ -8,7 +8,7 @@ import pkgutil
 
 import numpy as np
 import pytest
-import reference
+import retrieval_reference as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

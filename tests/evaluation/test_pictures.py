@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import reference
+import retrieval_reference as reference
 from PIL import Image
 from typer.testing import CliRunner
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import reference
+import retrieval_reference as reference
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

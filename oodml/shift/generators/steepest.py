@@ -44,7 +44,7 @@ class SteepestOptions:
         restarts: further runs from random starting partitions.
         annealing: random swaps tried, with falling tolerance for bad ones, before each ascent.
         annealing_temperature: tolerance at the start, as a share of the distance.
-        min_gain: relative gain below which a swap is not made; 0: until no swap helps at all.
+        min_gain: relative gain of a step below which the search ends; 0: until no swap helps.
         class_tolerance: how far the class count of a side may move while whole superclasses move.
     """
 
@@ -118,8 +118,12 @@ def climb(
             after, count = _best(search, state, score, options.min_gain), 1
         if after is None:
             return
+        gained = value_of(score, after) - value_of(score, state)
+        enough = gained >= options.min_gain * state.value
         state, made, size = after, made + count, min(most, 2 * count)
         yield made, state
+        if not enough:
+            return
 
 
 def _together(search: Search, state: State, score: Score, size: int) -> tuple[State | None, int]:
