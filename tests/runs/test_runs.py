@@ -131,7 +131,12 @@ def test_a_killed_run_continues_to_the_same_table(
     command += ["--executor", executor, "--workers", "2"]
     # a session of its own, so that the signal reaches the workers too, as in a terminal
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        # a test run started in the background ignores Ctrl-C, and its children would too
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while len(list(out.glob("cells/*/DONE"))) < 3:
