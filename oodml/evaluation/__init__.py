@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from oodml.evaluation.approximate import approximate_neighbours
 from oodml.evaluation.episodes import episode_accuracy
 from oodml.evaluation.estimates import Estimate, t_interval
 from oodml.evaluation.metrics import (
@@ -9,6 +10,11 @@ from oodml.evaluation.metrics import (
     list_metrics,
     register_embedding_metric,
     register_metric,
+)
+from oodml.evaluation.neighbour_lists import (
+    NeighbourLists,
+    metrics_from_neighbours,
+    recall_from_neighbours,
 )
 from oodml.evaluation.rank_files import load_ranks, save_ranks
 from oodml.evaluation.rank_table import PositiveRanks
@@ -21,15 +27,19 @@ __all__ = [
     "DEFAULT_METRICS",
     "Estimate",
     "GalleryShard",
+    "NeighbourLists",
     "PositiveRanks",
     "Report",
     "VerificationReport",
+    "approximate_neighbours",
     "episode_accuracy",
     "evaluate",
     "get_metric",
     "list_metrics",
     "load_ranks",
+    "metrics_from_neighbours",
     "positive_ranks",
+    "recall_from_neighbours",
     "register_embedding_metric",
     "register_metric",
     "report_from_ranks",

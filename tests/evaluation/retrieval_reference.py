@@ -89,7 +89,7 @@ def metric(name: str, relevance: list[int]) -> float:
         return 1 / (relevance.index(1) + 1)
     family, k = name.rsplit("_", 1)
     depth = int(k)
-    if family == "recall_at":
+    if family in ("recall_at", "cmc_at"):
         return float(any(relevance[:depth]))
     if family == "precision_at":
         return sum(relevance[:depth]) / depth

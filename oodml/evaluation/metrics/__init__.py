@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # Importing a module registers its metrics.
 from oodml.evaluation.metrics import (  # noqa: F401
+    cmc_at_k,
     map_at_1000_oodml,
     map_at_k,
     map_at_r,
