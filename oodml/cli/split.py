@@ -14,6 +14,7 @@ from oodml.cli.split_inputs import (
     generator_options,
     images_of,
     numbers,
+    source_of,
     superclasses_of,
 )
 from oodml.cli.split_printing import print_diff, print_ladder, print_measurement
@@ -250,7 +251,7 @@ def export(
         str, typer.Option("--format", help="oml, or huggingface (card and Croissant).")
     ] = "huggingface",
     dataset: Annotated[
-        str | None, typer.Option(help="Data set whose image ids go into OML's table [its own].")
+        str | None, typer.Option(help="Data set for image ids and attribution [the ladder's].")
     ] = None,
     licence: Annotated[
         str, typer.Option("--license", help="Licence of the class lists, for the card.")
@@ -263,7 +264,10 @@ def export(
 
     found = load_ladder(ladder)
     if kind == "huggingface":
-        written = write_dataset_card(found, out, licence=licence)
+        homepage, citation = source_of(dataset or found.dataset)
+        written = write_dataset_card(
+            found, out, licence=licence, homepage=homepage, citation=citation
+        )
     elif kind == "oml":
         written = write_oml_tables(found, images_of(dataset or found.dataset), out)
     else:

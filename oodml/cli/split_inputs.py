@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def features_of(
     dataset: str, backbone: str, image_size: int | None, device: str
 ) -> tuple[Any, Any]:
+    """A data set and its feature table."""
     from oodml.datasets import load_dataset
     from oodml.features import extract_features
 
@@ -54,6 +55,7 @@ def data_of(
 
 
 def data_of_file(path: Path, label_column: str) -> LabelledFeatures:
+    """Features of an embeddings file with class names in a column."""
     from oodml.core.vectors import read_vectors
     from oodml.shift.labelled import LabelledFeatures
 
@@ -72,6 +74,17 @@ def superclasses_of(dataset: str) -> Mapping[str, str] | None:
         return load_dataset(dataset).superclass_of
     except OodmlError:
         return None
+
+
+def source_of(dataset: str) -> tuple[str, str]:
+    """Home page and citation of a data set's images; empty when it is not at hand."""
+    from oodml.datasets import load_dataset
+
+    try:
+        card = load_dataset(dataset).card
+    except OodmlError:
+        return "", ""
+    return card.homepage, card.citation
 
 
 def images_of(dataset: str) -> dict[str, list[str]]:

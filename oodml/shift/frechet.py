@@ -87,8 +87,8 @@ def covariance(centred: Float) -> Float:
 def root_trace(cov1: Float, cov2: Float) -> float:
     """Tr((S1 S2)^½) of two covariances [D, D].
 
-    With S1 = L Lᵀ the eigenvalues of S1 S2 are those of Lᵀ S2 L. Dimensions that are constant on a
-    side contribute nothing and are dropped; a still singular S1 is factored by its eigenvectors.
+    With S1 = L Lᵀ the eigenvalues of S1 S2 are those of Lᵀ S2 L. Dimensions constant on a side
+    contribute nothing and are dropped; a still singular S1 is factored by its eigenvectors.
     """
     alive = (cov1.diagonal() > 0) & (cov2.diagonal() > 0)
     if not alive.all():

@@ -222,7 +222,7 @@ class _Forms:
 
 @dataclass(frozen=True)
 class _Node:
-    """What the forms need at one node s: weighted bases, and diagonal terms for rows and columns."""
+    """What the forms need at one node s: weighted bases, diagonal terms of rows and columns."""
 
     s: float
     um: Float

@@ -9,7 +9,7 @@ from typing import Any
 import scipy.linalg  # noqa: F401  (its BLAS must be loaded before the controller looks for libraries)
 from threadpoolctl import ThreadpoolController
 
-# Measured at 2048: eigenvalues in 1.2 s with one thread, in 3 to 8 s with two on a busy machine.
+# Measured at 2048: eigenvalues in 1.2 s with one thread, 3 to 8 s with two on a busy machine.
 _SMALL = 4096
 
 

@@ -14,7 +14,8 @@ from oodml import generate_ladder
 from oodml.core.errors import UsageError
 from oodml.shift import class_means
 from oodml.shift.generators import GENERATORS, Problem
-from oodml.shift.generators.large import Moments, exchange, large_start, moved
+from oodml.shift.generators.exchange import exchange
+from oodml.shift.generators.large import Moments, large_start, moved
 from oodml.shift.generators.removal import removal_stage
 from oodml.shift.generators.steepest import SteepestOptions
 from oodml.shift.gram import centred_gram, frechet_from_gram
@@ -232,7 +233,7 @@ def test_large_search_updates_agree_with_scratch(monkeypatch):
     problem = problem_of(400, 12, seed=1)
     state = large_start(problem, problem.left, problem.right)
     for sign in (1, -1, 1):
-        give, get = exchange(problem, state, sign, 20)
+        give, get = exchange(problem, state.left, state.right, state.moments.gap(), sign, 20)
         state = moved(state, give, get)
         scratch = Moments.of(problem.means, state.left, state.right).distance()
         direct = frechet_svd(problem.means.means[state.left], problem.means.means[state.right])
@@ -261,3 +262,28 @@ def test_senseless_options(options):
     features, names, ids = ragged(12, 5)
     with pytest.raises(UsageError, match="option"):
         generate_ladder(features, names, "steepest", 2, image_ids=ids, **options)
+
+
+def test_few_classes_still_give_many_levels():
+    features, names, ids = clustered(8, 6, 4)
+    ladder = generate_ladder(features, names, "target", 6, image_ids=ids)
+    shifts = [level.shift for level in ladder.levels]
+    assert shifts == sorted(set(shifts))
+
+
+def test_leap_never_ends_below_the_heuristic_and_keeps_the_limits():
+    features, names, ids = ragged(40, 20)
+    means = class_means(features, names, image_ids=ids)
+    units = class_units(means, None, False)
+    left, right = starting_sides(means, units, None, (), (), 0)
+    fixed = np.zeros(40, bool)
+    entry = GENERATORS.get("steepest")
+    oodml = GENERATORS.get("oodml")
+    free = Problem(means, left, right, units, fixed, 4, None, None, 0)
+    heuristic = max(p.shift for p in oodml.search(free, oodml.options()))
+    assert max(p.shift for p in entry.search(free, SteepestOptions())) >= heuristic
+    held = Problem(means, left, right, units, fixed, 4, None, 0.03, 0)
+    counts = {s: means.images[side].sum() for s, side in (("left", left), ("right", right))}
+    for partition in entry.search(held, SteepestOptions()):
+        for side, count in counts.items():
+            assert abs(means.images[getattr(partition, side)].sum() - count) <= 0.03 * count + 1

@@ -15,6 +15,7 @@ import numpy as np
 
 from oodml.core.progress import progress_task
 from oodml.shift.frechet import root_trace, scatter
+from oodml.shift.generators.exchange import exchange
 from oodml.shift.generators.problem import Partition, Problem
 from oodml.shift.gram import Float, Index
 from oodml.shift.means import GRAM_CLASSES, ClassMeans
@@ -106,7 +107,7 @@ def _climb(problem: Problem, start: LargeState, sign: int) -> Iterator[tuple[int
     side = min(len(start.left), len(start.right))
     size, made, state = max(1, side // _FIRST_SHARE), 0, start
     while size >= max(1, side // _LAST_SHARE):
-        give, get = exchange(problem, state, sign, size)
+        give, get = exchange(problem, state.left, state.right, state.moments.gap(), sign, size)
         if len(give):
             after = moved(state, give, get)
             if sign * after.value > sign * state.value * (1 + sign * 1e-6):
@@ -122,58 +123,3 @@ def moved(state: LargeState, give: Index, get: Index) -> LargeState:
     right = np.concatenate([np.setdiff1d(state.right, get), give])
     moments = state.moments.exchanged(give, get)
     return LargeState(left, right, moments, moments.distance())
-
-
-def exchange(problem: Problem, state: LargeState, sign: int, size: int) -> tuple[Index, Index]:
-    """Up to ``size`` classes of each side whose exchange moves the side means apart (sign 1).
-
-    Ordered by gain, so that a first part of them is a smaller step the same way. Pairs are chosen
-    so that image counts stay within the problem's tolerance.
-    """
-    along = problem.means.means @ state.moments.gap()
-    free = ~problem.fixed
-    left, right = state.left[free[state.left]], state.right[free[state.right]]
-    give = left[np.argsort(sign * along[left], kind="stable")]
-    get = right[np.argsort(-sign * along[right], kind="stable")]
-    if problem.image_tolerance is None:
-        count = min(size, len(give), len(get))
-        gains = sign * (along[get[:count]] - along[give[:count]])
-        count = int(np.argmin(gains > 0)) if not (gains > 0).all() else count
-        return give[:count], get[:count]
-    return _paired(problem, state, sign * along, give, get, size)
-
-
-def _paired(
-    problem: Problem, state: LargeState, along: Float, give: Index, get: Index, size: int
-) -> tuple[Index, Index]:
-    """Pairs in order of gain whose images balance: a class waits when it would tip the count."""
-    images = problem.means.images
-    slack = _slack(problem, state)
-    balance = 0
-    waiting = list(get[: 2 * size + 64].tolist())
-    chosen_give: list[int] = []
-    chosen_get: list[int] = []
-    for a in give.tolist():
-        if len(chosen_give) == size or not waiting:
-            break
-        for place, b in enumerate(waiting[:64]):
-            change = int(images[b] - images[a])
-            if along[b] > along[a] and slack[0] <= balance + change <= slack[1]:
-                chosen_give.append(a)
-                chosen_get.append(b)
-                balance += change
-                del waiting[place]
-                break
-    return np.array(chosen_give, dtype=np.intp), np.array(chosen_get, dtype=np.intp)
-
-
-def _slack(problem: Problem, state: LargeState) -> tuple[float, float]:
-    """How far the left side's image count may still move down and up."""
-    assert problem.image_tolerance is not None
-    images = problem.means.images
-    start1, start2 = images[problem.left].sum(), images[problem.right].sum()
-    now1, now2 = images[state.left].sum(), images[state.right].sum()
-    room1, room2 = problem.image_tolerance * start1, problem.image_tolerance * start2
-    low = max(start1 - room1 - now1, now2 - start2 - room2)
-    high = min(start1 + room1 - now1, now2 - start2 + room2)
-    return float(low), float(high)

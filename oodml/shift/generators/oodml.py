@@ -194,14 +194,19 @@ class _Heuristic:
 @register_generator("oodml", OodmlOptions)
 def oodml(problem: Problem, options: OodmlOptions) -> list[Partition]:
     """The papers' swap heuristic, harder and easier, with their class-removal stage."""
-    start = _starting_sides(problem)
-    options = options.resolved(min(len(start.left), len(start.right)))
-    _check(options)
     if problem.image_tolerance is not None:
         raise UsageError(
             "generator oodml swaps without regard to image counts; leave out image_tolerance, or "
             "use generator target or steepest"
         )
+    return swap_heuristic(problem, options)
+
+
+def swap_heuristic(problem: Problem, options: OodmlOptions) -> list[Partition]:
+    """All recorded partitions of the heuristic, whatever image counts they have."""
+    start = _starting_sides(problem)
+    options = options.resolved(min(len(start.left), len(start.right)))
+    _check(options)
     heuristic = _Heuristic(problem, options)
     found = [heuristic.partition(start, "start", 0)]
     total = options.iterations + options.easier_iterations + options.removal_iterations

@@ -84,7 +84,7 @@ class Search:
             self._padded_sizes = np.append(self.sizes, 0)
 
     def _unit_sums(self) -> tuple[Float, Float]:
-        """Gram matrix of the units' sums and the units' traces; ``_NOTHING`` is a last, empty unit."""
+        """Gram matrix of the units' sums, and their traces; ``_NOTHING`` is a last, empty unit."""
         member = np.zeros((len(self.units) + 1, len(self.problem.means)))
         for number, unit in enumerate(self.units):
             member[number, unit] = 1.0
@@ -101,6 +101,18 @@ class Search:
         one = np.array([u for u, classes in enumerate(members) if classes <= left], dtype=np.intp)
         other = np.array([u for u, classes in enumerate(members) if classes <= right], np.intp)
         return State(one, other, self.exact(one, other))
+
+    def within_limits(self, left_classes: Index, right_classes: Index) -> bool:
+        """Whether a partition's image and class counts are allowed."""
+        counted = (
+            (self.problem.means.images, self._image_limits),
+            (np.ones(len(self.problem.means), dtype=np.int64), self._class_limits),
+        )
+        for counts, (low1, high1, low2, high2) in counted:
+            one, other = counts[left_classes].sum(), counts[right_classes].sum()
+            if not (low1 <= one <= high1 and low2 <= other <= high2):
+                return False
+        return True
 
     def classes(self, units: Index) -> Index:
         """Rows of the classes of some units."""
@@ -126,9 +138,12 @@ class Search:
                 best = after
         return best
 
-    def ranked(self, state: State, score: Score, *, fine: bool = False) -> list[tuple[Move, float]]:
-        """The shortlist of allowed moves with the scores they promise, best first."""
-        limit = self.shortlist if self.single else max(self.shortlist, _UNIT_SHORTLIST)
+    def ranked(
+        self, state: State, score: Score, *, fine: bool = False, limit: int | None = None
+    ) -> list[tuple[Move, float]]:
+        """The best allowed moves with the scores they promise: the shortlist, or ``limit``."""
+        if limit is None:
+            limit = self.shortlist if self.single else max(self.shortlist, _UNIT_SHORTLIST)
         return self._promising(state, score, limit, fine)
 
     def batch(self, state: State, score: Score, size: int) -> list[tuple[Move, float]]:
@@ -297,7 +312,7 @@ def _limits(
     if tolerance is None:
         return -np.inf, np.inf, -np.inf, np.inf
     one, other = float(counts[left].sum()), float(counts[right].sum())
-    # Float products of exact counts: half a count of slack keeps the bounds themselves inside.
+    # The bounds themselves are inside, whatever rounding does to the products.
     return (
         one * (1 - tolerance) - 1e-6,
         one * (1 + tolerance) + 1e-6,

@@ -11,6 +11,7 @@ from oodml.core.errors import UsageError
 from oodml.core.hashing import derived_seed
 from oodml.core.progress import progress_task
 from oodml.shift.generators.large import large_search, needs_large
+from oodml.shift.generators.leap import leap
 from oodml.shift.generators.problem import Partition, Problem, register_generator
 from oodml.shift.generators.search import Score, Search, State, value_of
 from oodml.shift.gram import Float
@@ -38,9 +39,9 @@ class SteepestOptions:
     Attributes:
         max_steps: most swaps in one direction; None: until no swap helps (a local optimum).
         swaps_per_step: swaps made at once while far from the optimum; 1 is true steepest ascent,
-            None means a 25th of a side. The last steps are always
-            single swaps.
+            None means a 25th of a side, and fewer where they do not go together.
         shortlist: swaps priced exactly in each step, out of all priced to about 1e-4.
+        leap: also climb from where many swaps at once, or the papers' heuristic, lead.
         restarts: further runs from random starting partitions.
         annealing: random swaps tried, with falling tolerance for bad ones, before each ascent.
         annealing_temperature: tolerance at the start, as a share of the distance.
@@ -51,6 +52,7 @@ class SteepestOptions:
     max_steps: int | None = None
     swaps_per_step: int | None = 1
     shortlist: int = 12
+    leap: bool = True
     restarts: int = 0
     annealing: int = 0
     annealing_temperature: float = 0.01
@@ -68,26 +70,49 @@ def steepest(problem: Problem, options: SteepestOptions) -> list[Partition]:
     start = search.start()
     found = [partition_of(search, start, "start", 0)]
     with progress_task("searching swaps") as task:
-        for run in range(options.restarts + 1):
+        for origin in origins(search, start, options):
             for name, score in DIRECTIONS.items():
-                for partition in run_of(search, start, run, name, score, options):
+                for partition in run_of(search, origin, name, score, options):
                     found.append(partition)
                     task.advance()
     return found
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a climb starts: its name in stages, and the seed of its random choices."""
+
+    name: str
+    state: State
+    number: int
+
+
+def origins(search: Search, start: State, options: SteepestOptions) -> Iterator[Origin]:
+    """The start, a leap from it (see ``leap``), and seeded random partitions."""
+    yield Origin("", start, 0)
+    if options.leap:
+        yield Origin("leap ", leap(search, start), 0)
+    for number in range(1, options.restarts + 1):
+        yield Origin(f"restart {number} ", search.shuffled(start, _rng(search, number)), number)
+
+
 def run_of(
-    search: Search, start: State, run: int, name: str, score: Score, options: SteepestOptions
+    search: Search, origin: Origin, name: str, score: Score, options: SteepestOptions
 ) -> Iterator[Partition]:
-    """Partitions of one climb: run 0 from the start, later ones from seeded random partitions."""
-    rng = np.random.default_rng(derived_seed("restart", search.problem.seed, run))
-    here = search.shuffled(start, rng) if run else start
-    prefix = f"restart {run} " if run else ""
+    """Partitions of one climb, annealed before it if the options say so."""
+    here = origin.state
+    if origin.name:
+        yield partition_of(search, here, f"{origin.name}start", 0)
     if options.annealing:
+        rng = _rng(search, "annealing", origin.number, name)
         here = _anneal(search, here, score, options, rng)
-        yield partition_of(search, here, f"{prefix}annealed {name}", 0)
+        yield partition_of(search, here, f"{origin.name}annealed {name}", 0)
     for step, state in climb(search, here, score, options):
-        yield partition_of(search, state, prefix + name, step)
+        yield partition_of(search, state, origin.name + name, step)
+
+
+def _rng(search: Search, *what: str | int) -> np.random.Generator:
+    return np.random.default_rng(derived_seed("restart", search.problem.seed, *what))
 
 
 def make_search(problem: Problem, options: SteepestOptions) -> Search:

@@ -1,8 +1,9 @@
-"""Generator ``target``: levels at wanted shift values, constant class and near-constant image counts.
+"""Generator ``target``: levels at wanted shifts, constant class and near-constant image counts.
 
 It searches as ``steepest`` does (several swaps at once while far from the ends) for the hardest
-partition it can reach from the start and from a few random partitions within the same limits, and
-down to the easiest. The partition nearest to each target is then moved until its distance meets it.
+partition it can reach from the start, from a leap and from random partitions within the same
+limits, and down to the easiest. The partition nearest to each target is then moved until its
+distance meets it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from oodml.core.progress import progress_task
-from oodml.shift.generators.large import exchange, large_search, large_start, moved, needs_large
+from oodml.shift.generators.exchange import exchange
+from oodml.shift.generators.large import large_search, large_start, moved, needs_large
 from oodml.shift.generators.problem import Partition, Problem, register_generator
 from oodml.shift.generators.search import Search
 from oodml.shift.generators.steepest import (
@@ -22,6 +24,7 @@ from oodml.shift.generators.steepest import (
     easier,
     harder,
     make_search,
+    origins,
     partition_of,
     run_of,
 )
@@ -31,6 +34,11 @@ DEFAULT_IMAGE_TOLERANCE = 0.05
 # A level is moved on until it is this near (relative), ten times nearer than promised.
 _NEAR = 1e-3
 _MOST_STEPS = 12
+# How much harder another end must be to leave the path through the start.
+_WORTH = 1.01
+# A path with fewer partitions than this a level is widened by its neighbours, so many of each.
+_PARTITIONS_A_LEVEL = 4
+_NEIGHBOURS = 64
 
 
 @dataclass(frozen=True)
@@ -38,14 +46,15 @@ class TargetOptions:
     """Options of generator ``target``; the search options mean what they mean in ``steepest``.
 
     The ends are found with several swaps a step and without the last thousandths of a local
-    optimum, which a ladder does not need (``swaps_per_step``, ``min_gain``), and from ``restarts``
-    random partitions besides the start, because single swaps from one start can get stuck far
-    below the hardest split.
+    optimum, which a ladder does not need (``swaps_per_step``, ``min_gain``), and from further
+    starting points, because single swaps from one start can get stuck far below the hardest split
+    (``leap``, ``restarts``).
     """
 
     swaps_per_step: int | None = None
     shortlist: int = 12
-    restarts: int = 2
+    leap: bool = True
+    restarts: int = 1
     annealing: int = 0
     annealing_temperature: float = 0.01
     min_gain: float = 1e-3
@@ -55,6 +64,7 @@ class TargetOptions:
         return SteepestOptions(
             swaps_per_step=self.swaps_per_step,
             shortlist=self.shortlist,
+            leap=self.leap,
             restarts=self.restarts,
             annealing=self.annealing,
             annealing_temperature=self.annealing_temperature,
@@ -108,7 +118,8 @@ def _refine_large(problem: Problem, near: Partition, target: float) -> Partition
     problem = replace(problem, left=near.left, right=near.right)
     state = large_start(problem, near.left, near.right)
     sign = 1 if target > state.value else -1
-    give, get = exchange(problem, state, sign, max(1, min(len(near.left), len(near.right)) // 10))
+    most = max(1, min(len(near.left), len(near.right)) // 10)
+    give, get = exchange(problem, near.left, near.right, state.moments.gap(), sign, most)
     best, low, high = state, 0, len(give)
     value_low, value_high = state.value, None
     count = max(1, high // 2)
@@ -145,26 +156,35 @@ def target(problem: Problem, options: TargetOptions) -> list[Partition]:
     start = search.start()
     with progress_task("searching swaps") as task:
         runs: list[list[Partition]] = []
-        for run in range(options.restarts + 1):
-            path = [partition_of(search, start, "start", 0)] if run == 0 else []
-            for partition in run_of(search, start, run, "harder", harder, climbing):
+        for origin in origins(search, start, climbing):
+            path = [] if origin.name else [partition_of(search, start, "start", 0)]
+            for partition in run_of(search, origin, "harder", harder, climbing):
                 path.append(partition)
                 task.advance()
             runs.append(path)
-        best = max(range(len(runs)), key=lambda run: max(p.shift for p in runs[run]))
+        ends = [max(path, key=lambda partition: partition.shift) for path in runs]
+        best = max(ends, key=lambda partition: partition.shift)
         # Levels come from one path, so that from level to level few classes move: through the
         # start if its own climb is as good as any, else down from the hardest partition.
         found = runs[0]
         below = start
-        if best != 0 and _worth(runs[best][-1].shift, runs[0][-1].shift):
-            found = [runs[best][-1]]
-            below = search.state(found[0].left, found[0].right)
+        if best.shift > _WORTH * ends[0].shift:
+            found = [best]
+            below = search.state(best.left, best.right)
         for step, state in climb(search, below, easier, climbing):
             found.append(partition_of(search, state, "easier", step))
             task.advance()
+        if len(found) < _PARTITIONS_A_LEVEL * problem.levels:
+            found += _neighbours(search, found)
     return found
 
 
-def _worth(restarted: float, from_start: float) -> bool:
-    """Whether a restart's end is harder by enough to leave the start's own path."""
-    return restarted > 1.01 * from_start
+def _neighbours(search: Search, found: list[Partition]) -> list[Partition]:
+    """One swap away from the path: with few classes the path alone has too few partitions."""
+    near: list[Partition] = []
+    for partition in found:
+        state = search.state(partition.left, partition.right)
+        for move, _ in search.ranked(state, harder, limit=_NEIGHBOURS):
+            after = search.after(state, [move])
+            near.append(partition_of(search, after, partition.stage, partition.step))
+    return near

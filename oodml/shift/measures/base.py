@@ -69,7 +69,7 @@ class Sides:
 
 
 Measure = Callable[[Sides], Mapping[str, float]]
-"""Gives named values; the first carries the measure's own name and is what levels are ordered by."""
+"""Gives named values; the first carries the measure's own name."""
 
 MEASURES: Registry[Measure] = Registry("measure")
 
