@@ -227,6 +227,11 @@ def _place(
     return placed
 
 
+def stable_digits(value: float) -> float:
+    """Ten significant digits: those a file can promise whatever the number of BLAS threads."""
+    return float(f"{value:.10g}")
+
+
 def _level(
     index: int,
     partition: Partition,
@@ -237,7 +242,8 @@ def _level(
 ) -> Level:
     means = problem.means
     # Once more from scratch: a search may have kept its value up to date step by step.
-    partition = replace(partition, shift=means.frechet(partition.left, partition.right))
+    shift = stable_digits(means.frechet(partition.left, partition.right))
+    partition = replace(partition, shift=shift)
     images = {n: int(count) for n, count in zip(means.names, means.images, strict=True)}
     side = [means.names[row] for row in partition.left]
     train, val = split_validation(side, settings.val_fraction, settings.seed)
@@ -249,7 +255,7 @@ def _level(
         test=test,
         shift=partition.shift,
         shifts={MEASURE: partition.shift},
-        target=target,
+        target=target if settings.targets is not None else stable_digits(target),
         counts=level_counts(train, val, test, images),
         stage=partition.stage,
         step=partition.step,
