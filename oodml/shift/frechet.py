@@ -85,9 +85,9 @@ def covariance(centred: Float) -> Float:
 
 
 def root_trace(cov1: Float, cov2: Float) -> float:
-    """Tr((S1 S2)^½) of two covariances [D, D].
+    """Tr((S1 S2)^½) of two covariances [D, D]; only their upper triangles are read.
 
-    With S1 = L Lᵀ the eigenvalues of S1 S2 are those of Lᵀ S2 L. Dimensions constant on a side
+    With S1 = Uᵀ U the eigenvalues of S1 S2 are those of U S2 Uᵀ. Dimensions constant on a side
     contribute nothing and are dropped; a still singular S1 is factored by its eigenvectors.
     """
     alive = (cov1.diagonal() > 0) & (cov2.diagonal() > 0)
@@ -97,14 +97,13 @@ def root_trace(cov1: Float, cov2: Float) -> float:
         return 0.0
     with one_blas_thread(len(cov1)):
         try:
-            factor = scipy.linalg.cholesky(cov1, lower=True, check_finite=False)
+            factor = scipy.linalg.cholesky(cov1, check_finite=False)
         except np.linalg.LinAlgError:
             return nuclear_norm(_factor(cov1).T @ _factor(cov2))
         if _badly_conditioned(factor):
             return nuclear_norm(_factor(cov1).T @ _factor(cov2))
-        inner = scipy.linalg.blas.dtrmm(1.0, factor, cov2, side=0, lower=1, trans_a=1)
-        inner = scipy.linalg.blas.dtrmm(1.0, factor, inner, side=1, lower=1, overwrite_b=1)
-        values = scipy.linalg.eigvalsh(inner, overwrite_a=True, check_finite=False)
+        inner, _ = scipy.linalg.lapack.dsygst(cov2, factor, itype=2, lower=0)
+        values = scipy.linalg.eigvalsh(inner, lower=False, overwrite_a=True, check_finite=False)
     return float(np.sqrt(values.clip(min=0.0)).sum())
 
 
@@ -119,7 +118,7 @@ def _badly_conditioned(factor: Float) -> bool:
 
 def _factor(cov: Float) -> Float:
     """F [D, r] with F Fᵀ = S, directions below rounding left out."""
-    values, vectors = scipy.linalg.eigh(cov)
+    values, vectors = scipy.linalg.eigh(cov, lower=False)
     keep = values > values[-1] * len(values) * np.finfo(np.float64).eps
     return np.asarray(vectors[:, keep] * np.sqrt(values[keep]))
 
@@ -134,11 +133,22 @@ def root_trace_eps(cov1: Float, cov2: Float, eps: float) -> float:
 
 
 def scatter(rows: Float, index: NDArray[np.intp]) -> tuple[Float, Float]:
-    """Sum [D] and second moment [D, D] of chosen rows, a block of rows at a time."""
-    total = np.zeros(rows.shape[1])
-    moment = np.zeros((rows.shape[1], rows.shape[1]))
+    """Sum [D] and upper triangle of the second moment [D, D] of chosen rows, block by block."""
+    dims = rows.shape[1]
+    total = np.zeros(dims)
+    moment = np.zeros((dims, dims), order="F")
     for start in range(0, len(index), _BLOCK):
         block = rows[index[start : start + _BLOCK]]
         total += block.sum(axis=0)
-        moment += block.T @ block
+        # In place and one triangle only: a full product would be written out and mirrored.
+        moment = scipy.linalg.blas.dsyrk(1.0, block.T, beta=1.0, c=moment, overwrite_c=1)
     return total, moment
+
+
+def covariance_of(count: int, total: Float, moment: Float) -> Float:
+    """Upper triangle of the covariance [D, D] out of a count, a sum and a second moment."""
+    # Transposed to the order of the moment, so that the sum runs along both.
+    cov = np.outer(total, total / -count).T
+    cov += moment
+    cov /= count - 1
+    return np.asarray(cov)

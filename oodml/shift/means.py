@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from oodml.core.errors import DataError, UsageError
-from oodml.shift.frechet import covariance, root_trace, root_trace_eps, scatter
+from oodml.shift.frechet import covariance, covariance_of, root_trace, root_trace_eps, scatter
 from oodml.shift.gram import Float, Index, coordinates, frechet_from_gram
 
 # Above this many classes the Gram matrix would take more than 288 MiB.
@@ -94,10 +94,7 @@ class ClassMeans:
 
     def _gaussian(self, side: Index) -> tuple[Float, Float]:
         total, moment = scatter(self.means, side)
-        mean = total / len(side)
-        moment -= len(side) * np.outer(mean, mean)
-        moment /= len(side) - 1
-        return mean, moment
+        return total / len(side), covariance_of(len(side), total, moment)
 
     def _frechet_eps(self, left: Index, right: Index, eps: float) -> float:
         """With eps in the square root: in the span of the classes, the rest of D added by hand."""

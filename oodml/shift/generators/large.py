@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from oodml.core.progress import progress_task
-from oodml.shift.frechet import root_trace, scatter
+from oodml.shift.frechet import covariance_of, root_trace, scatter
 from oodml.shift.generators.exchange import exchange
 from oodml.shift.generators.problem import Partition, Problem
 from oodml.shift.gram import Float, Index
@@ -31,7 +31,7 @@ def needs_large(problem: Problem) -> bool:
 
 @dataclass
 class Moments:
-    """Sums and second moments of both sides, kept up to date while classes change sides."""
+    """Sums and second moments (upper triangles) of both sides, kept up to date by exchanges."""
 
     means: ClassMeans
     counts: tuple[int, int]
@@ -64,12 +64,8 @@ class Moments:
 
     def distance(self) -> float:
         """Exact Fréchet distance of the two sides."""
-        covariances = []
-        for count, total, square in zip(self.counts, self.sums, self.squares, strict=True):
-            covariance = np.outer(total, total / -count)
-            covariance += square
-            covariance /= count - 1
-            covariances.append(covariance)
+        sides = zip(self.counts, self.sums, self.squares, strict=True)
+        covariances = [covariance_of(count, total, square) for count, total, square in sides]
         gap = self.gap()
         traces = sum(float(np.trace(covariance)) for covariance in covariances)
         return max(0.0, float(gap @ gap) + traces - 2.0 * root_trace(*covariances))
