@@ -16,7 +16,6 @@ from torch import nn
 from oodml.core.files import write_json
 from oodml.core.hashing import derived_seed
 from oodml.evaluation import Report, evaluate, save_ranks
-from oodml.evaluation.uncertainty import bootstrap_intervals
 from oodml.methods import Method
 from oodml.runs.cells import Cell
 from oodml.runs.kshot import kshot_rows
@@ -126,8 +125,7 @@ def _trained(
 
 def _metric_rows(report: Report) -> list[dict[str, Any]]:
     """A row a retrieval metric: the mean over queries, with its interval over classes."""
-    values = {name: report.per_query(name) for name in report.metrics}
-    intervals = bootstrap_intervals(values, report.ranks.labels, resamples=_RESAMPLES)
+    intervals = report.intervals(resamples=_RESAMPLES)
     return [
         result_row(name, replace(intervals[name], value=value), report.counts["queries"])
         for name, value in report.metrics.items()
