@@ -23,9 +23,12 @@ from oodml.evaluation.prepare import PreparedRows
 from oodml.evaluation.threads import available_threads, one_blas_thread
 from oodml.evaluation.thresholds import Thresholds
 
-_SIDE = 512
-# Up to this many positives a query, comparing everything with each threshold beats sorting.
+_SIDE = 640
+# Up to this many positives a query, comparing everything with each threshold is quickest.
 _FEW = 16
+# Up to this many, and this share of values that reach the lowest, narrowing beats sorting.
+_NARROW = 128
+_NARROW_SHARE = 0.35
 # From this share of close values on, the float64 products come from BLAS.
 _DENSE_SHARE = 0.1
 _CELL_BYTES = 24
@@ -108,113 +111,174 @@ class _Shared:
             self._items = iter(())
 
 
+class _Space:
+    """A worker's room, used again for every tile; contents undefined but for the counts, all 0."""
+
+    def __init__(self) -> None:
+        self._tiles = np.empty((3, 0), np.float32)
+        self._counts = np.zeros((3, 0), np.int32)
+        self._close = np.empty((2, 0), np.int64)
+
+    def tiles(self, rows: int, columns: int) -> tuple[NDArray[np.float32], ...]:
+        """A tile [rows, columns], one [columns, rows], and room for either, flat."""
+        size = rows * columns
+        if self._tiles.shape[1] < size:
+            self._tiles = np.empty((3, size), np.float32)
+        one, two, three = self._tiles[:, :size]
+        return one.reshape(rows, columns), two.reshape(columns, rows), three
+
+    def counts(self, size: int) -> NDArray[np.int32]:
+        """Three rows of zeros: above, tied before, tied after."""
+        if self._counts.shape[1] < size:
+            self._counts = np.zeros((3, size), np.int32)
+        return self._counts[:, :size]
+
+    def close(self, size: int) -> NDArray[np.int64]:
+        """Two rows for the list of close thresholds; see `oodml.evaluation.kernels`."""
+        if self._close.shape[1] < size:
+            self._close = np.empty((2, size), np.int64)
+        return self._close[:, :size]
+
+
+class _Part:
+    """The queries of one tile, the items they meet there, and room for what is counted.
+
+    Attributes:
+        offsets, base: where the queries' thresholds begin, and the first of them.
+        most: thresholds of the query that has most.
+        bounds: what every counting loop is given after the tile.
+    """
+
+    def __init__(self, job: _Job, space: _Space, at: slice, items: slice) -> None:
+        self.at, self.items = at, items
+        self.offsets = job.thresholds.offsets[at.start : at.stop + 1]
+        self.base, end = int(self.offsets[0]), int(self.offsets[-1])
+        self.most = int(np.diff(self.offsets).max())
+        self.above, self.tied_before, self.tied_after = space.counts(end - self.base)
+        self.close_rows, self.close_at = space.close(end - self.base)
+        self.bounds = (
+            self.offsets, job.low, job.high, self.base, self.above, self.close_rows, self.close_at
+        )  # fmt: skip
+
+
 def _work(job: _Job, tiles: _Shared) -> None:
-    space = np.empty(0, np.float32)
+    space = _Space()
+    pairing, half = job.pairing, job.half
     while (tile := tiles.draw()) is not None:
         rows, columns = tile
-        shape = (rows.stop - rows.start, columns.stop - columns.start)
-        if space.size < shape[0] * shape[1]:
-            space = np.empty(shape[0] * shape[1], np.float32)
-        block = space[: shape[0] * shape[1]].reshape(shape)
+        block, turned, spare = space.tiles(rows.stop - rows.start, columns.stop - columns.start)
         np.matmul(job.queries.rows[rows], job.gallery.rows[columns].T, out=block)
-        pairing = job.pairing
         kernels.mask_own(
             block, columns.start, pairing.first[rows], pairing.last[rows], pairing.self_column[rows]
         )
-        half = job.half
         if job.symmetric and rows != columns:
-            seen = block if half is None else block - half[rows, None]
-            _count(job, seen, columns, rows, columns_are_queries=True)
+            seen = block
+            if half is not None:
+                seen = np.subtract(block, half[rows, None], out=spare.reshape(block.shape))
+            part = _Part(job, space, at=columns, items=rows)
+            if part.most <= _FEW:
+                _count_columns(job, part, seen)
+            else:
+                kernels.transpose(seen, turned)
+                _count_rows(job, part, turned, spare)
         if half is not None:
             block -= half[columns]
-        _count(job, block, rows, columns, columns_are_queries=False)
+        _count_rows(job, _Part(job, space, at=rows, items=columns), block, spare)
 
 
-def _count(
-    job: _Job, block: NDArray[np.float32], at: slice, items: slice, *, columns_are_queries: bool
+def _count_columns(job: _Job, part: _Part, block: NDArray[np.float32]) -> None:
+    """Count a tile whose columns are the queries."""
+    listed, found = kernels.count_columns_by_comparing(block, *part.bounds)
+    which, slots = np.unique(part.close_rows[:listed], return_inverse=True)
+    _settle(job, part, listed, found, np.ascontiguousarray(block[:, which].T), slots, which)
+
+
+def _count_rows(
+    job: _Job, part: _Part, block: NDArray[np.float32], spare: NDArray[np.float32]
 ) -> None:
-    """Count one tile for the queries ``at`` against the gallery items ``items``."""
-    offsets = job.thresholds.offsets[at.start : at.stop + 1]
-    base, end = int(offsets[0]), int(offsets[-1])
-    if base == end:
-        return
-    above = np.zeros(end - base, np.int64)
-    close = np.zeros(end - base, np.bool_)
-    bounds = (offsets, job.low, job.high, base, above, close)
-    few = int(np.diff(offsets).max()) <= _FEW
-    if columns_are_queries and few:
-        found = kernels.count_columns_by_comparing(block, *bounds)
+    """Count a tile whose rows are the queries, in the way that is quickest for its values."""
+    spare = spare.reshape(block.shape)
+    if part.most <= _FEW:
+        listed, found = kernels.count_by_comparing(block, *part.bounds)
+    elif (sizes := _keep_few(job, part, block, spare)) is not None:
+        listed, found = kernels.count_by_narrowing(spare, sizes, *part.bounds)
     else:
-        if columns_are_queries:
-            block = _transposed(block)
-        if few:
-            found = kernels.count_by_comparing(block, *bounds)
-        else:
-            found = kernels.count_by_searching(np.sort(block, axis=1), *bounds)
-    tied = None
-    if found:
-        which = np.unique(np.searchsorted(offsets, np.flatnonzero(close) + base, side="right") - 1)
-        tile_rows = which
-        if columns_are_queries and few:
-            block, tile_rows = np.ascontiguousarray(block[:, which].T), np.arange(len(which))
+        np.copyto(spare, block)
+        spare.sort(axis=1)
+        listed, found = kernels.count_by_merging(spare, *part.bounds)
+    slots = part.close_rows[:listed]
+    _settle(job, part, listed, found, block, slots, np.arange(len(block)))
+
+
+def _keep_few(
+    job: _Job, part: _Part, block: NDArray[np.float32], spare: NDArray[np.float32]
+) -> NDArray[np.int64] | None:
+    """Leave in ``spare`` what reaches its row's lowest threshold: how many by row, if that pays."""
+    if part.most > _NARROW:
+        return None
+    sizes = np.empty(len(block), np.int64)
+    total = kernels.keep_reaching(block, part.offsets, job.low, spare, sizes)
+    return sizes if total <= _NARROW_SHARE * block.size else None
+
+
+def _settle(
+    job: _Job,
+    part: _Part,
+    listed: int,
+    found: int,
+    block: NDArray[np.float32],
+    slots: NDArray[np.int64],
+    which: NDArray[np.int64],
+) -> None:
+    """Decide the close values, then move the part's counts to the job's tally.
+
+    Args:
+        listed, found: how many thresholds have close values, and how many values that are.
+        block: similarities of the part's queries ``which``; those of the i-th listed threshold
+            stand in row ``slots[i]``.
+    """
+    at, items = part.at, part.items
+    ties = 0
+    if listed:
         products = np.empty((0, 0))
-        if found > _DENSE_SHARE * block.shape[1] * len(which):
+        if found > _DENSE_SHARE * block.size:
             # Collapsed embeddings make most pairs close; one product then beats one by one.
             left = job.queries.rows[at][which].astype(np.float64)
             products = left @ job.gallery.rows[items].T.astype(np.float64)
-        tied = _resolve(job, which, tile_rows, block, at, items, offsets, close, above, products)
+        ties = kernels.resolve_close(
+            part.close_rows[:listed],
+            part.close_at[:listed],
+            slots,
+            block,
+            job.queries.rows[at],
+            job.gallery.rows[items],
+            job.queries.lengths[at],
+            job.gallery.lengths[items],
+            job.gallery.half_squares[items],
+            job.pairing.gallery_rows[items],
+            job.low,
+            job.high,
+            job.thresholds.values,
+            job.thresholds.positions,
+            job.thresholds.lengths,
+            part.base,
+            part.above,
+            part.tied_before,
+            part.tied_after,
+            TIE_TOLERANCE,
+            products,
+        )
+    moves = [(part.above, job.tally.above)]
+    if ties:
+        moves += [
+            (part.tied_before, job.tally.tied_before),
+            (part.tied_after, job.tally.tied_after),
+        ]
     with job.lock:
-        job.tally.above[base:end] += above
-        if tied is not None:
-            job.tally.tied_before[base:end] += tied[0]
-            job.tally.tied_after[base:end] += tied[1]
-
-
-def _transposed(block: NDArray[np.float32]) -> NDArray[np.float32]:
-    result = np.empty(block.shape[::-1], np.float32)
-    kernels.transpose(block, result)
-    return result
-
-
-def _resolve(
-    job: _Job,
-    which: NDArray[np.int64],
-    tile_rows: NDArray[np.int64],
-    block: NDArray[np.float32],
-    at: slice,
-    items: slice,
-    offsets: NDArray[np.int64],
-    close: NDArray[np.bool_],
-    above: NDArray[np.int64],
-    products: NDArray[np.float64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Add the close pairs to ``above``; returns the ties before and after, like ``above``."""
-    tied_before, tied_after = np.zeros_like(above), np.zeros_like(above)
-    kernels.resolve_close(
-        which,
-        tile_rows,
-        block,
-        job.queries.rows[at],
-        job.gallery.rows[items],
-        job.queries.lengths[at],
-        job.gallery.lengths[items],
-        job.gallery.half_squares[items],
-        job.pairing.gallery_rows[items],
-        offsets,
-        job.low,
-        job.high,
-        job.thresholds.values,
-        job.thresholds.positions,
-        job.thresholds.lengths,
-        int(offsets[0]),
-        close,
-        above,
-        tied_before,
-        tied_after,
-        TIE_TOLERANCE,
-        products,
-    )
-    return tied_before, tied_after
+        for counted, total in moves:
+            total[part.base : part.base + len(counted)] += counted
+    for counted, _ in moves:
+        counted[:] = 0
 
 
 def _blocks(count: int, share_bytes: int, thresholds: Thresholds | None) -> list[slice]:

@@ -3,6 +3,11 @@
 All arrays are C-contiguous. A *tile* holds float32 similarities of a block of queries (rows) to a
 block of gallery items (columns). Thresholds are flat, ascending within a query; ``base`` is the
 flat index of the block's first one, where the local counts start.
+
+The counting loops add to ``above`` the values certainly beyond each threshold. A threshold that has
+a value too near to tell is listed: its query in ``close_rows``, its flat index in ``close_at``
+(int64, room for every threshold of the block). They return how many they listed, and how many such
+values there are.
 """
 
 from __future__ import annotations
@@ -15,8 +20,8 @@ import numpy as np
 
 _ONE = np.float32(1)
 _ZERO = np.float32(0)
-_PIECE = 64
 _GROUP = 16
+_STEPS = 8
 # "reassoc" lets float sums of 0 and 1 run in vector lanes; they stay exact below 2**24.
 _SUMS = {"reassoc", "nsz"}
 
@@ -69,13 +74,17 @@ def _count_row(values: Any, low: float, high: float) -> tuple[int, int]:
 
 @_compiled
 def count_by_comparing(
-    tile: Any, offsets: Any, low: Any, high: Any, base: int, above: Any, close: Any
-) -> int:
-    """For few thresholds a query: compare every value with each of them.
-
-    Adds to ``above`` the values certainly beyond each threshold, marks in ``close`` thresholds that
-    have a value too near to tell, and returns the number of such values.
-    """
+    tile: Any,
+    offsets: Any,
+    low: Any,
+    high: Any,
+    base: int,
+    above: Any,
+    close_rows: Any,
+    close_at: Any,
+) -> tuple[int, int]:
+    """For few thresholds a query: compare every value with each of them."""
+    listed = 0
     found = 0
     for r in range(tile.shape[0]):
         for j in range(offsets[r], offsets[r + 1]):
@@ -84,15 +93,23 @@ def count_by_comparing(
                 break
             above[j - base] += beyond
             if reach != beyond:
-                close[j - base] = True
+                close_rows[listed], close_at[listed] = r, j
+                listed += 1
                 found += reach - beyond
-    return found
+    return listed, found
 
 
 @_compiled
 def count_columns_by_comparing(
-    tile: Any, offsets: Any, low: Any, high: Any, base: int, above: Any, close: Any
-) -> int:
+    tile: Any,
+    offsets: Any,
+    low: Any,
+    high: Any,
+    base: int,
+    above: Any,
+    close_rows: Any,
+    close_at: Any,
+) -> tuple[int, int]:
     """`count_by_comparing` for the transposed tile, gathering only columns that reach anything."""
     rows, columns = tile.shape
     least = np.empty(columns, np.float32)
@@ -103,6 +120,7 @@ def count_columns_by_comparing(
         for c in range(columns):
             reached[c] |= np.int32(tile[r, c] >= least[c])
     values = np.empty((_GROUP, rows), np.float32)
+    listed = 0
     found = 0
     for start in range(0, columns, _GROUP):
         stop = min(columns, start + _GROUP)
@@ -120,28 +138,91 @@ def count_columns_by_comparing(
                     break
                 above[j - base] += beyond
                 if reach != beyond:
-                    close[j - base] = True
+                    close_rows[listed], close_at[listed] = c, j
+                    listed += 1
                     found += reach - beyond
-    return found
+    return listed, found
 
 
 @_compiled
-def count_by_searching(
-    ordered: Any, offsets: Any, low: Any, high: Any, base: int, above: Any, close: Any
-) -> int:
+def keep_reaching(tile: Any, offsets: Any, low: Any, kept: Any, sizes: Any) -> int:
+    """For each row, write the values that reach its lowest threshold to the front of ``kept``.
+
+    ``sizes`` becomes their number by row; their number in all is returned.
+    """
+    total = 0
+    for r in range(tile.shape[0]):
+        sizes[r] = 0
+        if offsets[r] < offsets[r + 1]:
+            sizes[r] = _keep(tile[r], tile.shape[1], low[offsets[r]], kept[r])
+        total += sizes[r]
+    return total
+
+
+@_compiled
+def _keep(values: Any, count: int, low: float, out: Any) -> int:
+    """Of the first ``count`` values, those >= low, in order; ``out`` may be ``values``."""
+    kept = 0
+    for c in range(count):
+        value = values[c]
+        out[kept] = value  # always written: a branch would be mispredicted
+        kept += value >= low
+    return kept
+
+
+@_compiled
+def count_by_narrowing(
+    kept: Any,
+    sizes: Any,
+    offsets: Any,
+    low: Any,
+    high: Any,
+    base: int,
+    above: Any,
+    close_rows: Any,
+    close_at: Any,
+) -> tuple[int, int]:
+    """`count_by_comparing` on what `keep_reaching` left, forgetting values on the way up."""
+    listed = 0
+    found = 0
+    for r in range(kept.shape[0]):
+        size = sizes[r]
+        for j in range(offsets[r], offsets[r + 1]):
+            if j > offsets[r] and (j - offsets[r]) % _STEPS == 0:
+                size = _keep(kept[r], size, low[j], kept[r])
+            reach, beyond = _count_row(kept[r, :size], low[j], high[j])
+            if reach == 0:
+                break
+            above[j - base] += beyond
+            if reach != beyond:
+                close_rows[listed], close_at[listed] = r, j
+                listed += 1
+                found += reach - beyond
+    return listed, found
+
+
+@_compiled
+def count_by_merging(
+    ordered: Any,
+    offsets: Any,
+    low: Any,
+    high: Any,
+    base: int,
+    above: Any,
+    close_rows: Any,
+    close_at: Any,
+) -> tuple[int, int]:
     """`count_by_comparing` for many thresholds a query, on a tile whose rows are sorted."""
+    listed = 0
     found = 0
     columns = ordered.shape[1]
     for r in range(ordered.shape[0]):
-        place = 0
+        if offsets[r] == offsets[r + 1]:
+            continue
+        place = np.searchsorted(ordered[r], low[offsets[r]])
         for j in range(offsets[r], offsets[r + 1]):
-            # First value >= low[j]; thresholds ascend, so it is not before the last one.
-            width = columns - place
-            while width > 0:
-                half = width >> 1
-                step = ordered[r, place + half] < low[j]
-                place += (half + 1) * step
-                width = (width - half - 1) * step + half * (1 - step)
+            while place < columns and ordered[r, place] < low[j]:
+                place += 1
             if place == columns:
                 break
             beyond = place
@@ -149,9 +230,10 @@ def count_by_searching(
                 beyond += 1
             above[j - base] += columns - beyond
             if beyond != place:
-                close[j - base] = True
+                close_rows[listed], close_at[listed] = r, j
+                listed += 1
                 found += beyond - place
-    return found
+    return listed, found
 
 
 @_compiled(fastmath=_SUMS)
@@ -160,6 +242,42 @@ def _dot(x: Any, y: Any) -> float:
     for d in range(x.shape[0]):
         total += np.float64(x[d]) * np.float64(y[d])
     return total
+
+
+@_compiled(fastmath=_SUMS | {"contract"})
+def _dots(x: Any, y: Any, rows: Any, count: int, out: Any) -> None:
+    """out[0, g] = x . rows[g] and out[1, g] = y . rows[g] for g < count.
+
+    Two times four at once, because reading the rows takes longer than multiplying them.
+    """
+    size = x.shape[0]
+    for g in range(0, count - count % 4, 4):
+        p, q, r, s = rows[g], rows[g + 1], rows[g + 2], rows[g + 3]
+        xp = xq = xr = xs = yp = yq = yr = ys = 0.0
+        for i in range(size):
+            xp += x[i] * p[i]
+            xq += x[i] * q[i]
+            xr += x[i] * r[i]
+            xs += x[i] * s[i]
+            yp += y[i] * p[i]
+            yq += y[i] * q[i]
+            yr += y[i] * r[i]
+            ys += y[i] * s[i]
+        out[0, g], out[0, g + 1], out[0, g + 2], out[0, g + 3] = xp, xq, xr, xs
+        out[1, g], out[1, g + 1], out[1, g + 2], out[1, g + 3] = yp, yq, yr, ys
+    for g in range(count - count % 4, count):
+        p = rows[g]
+        xp = yp = 0.0
+        for i in range(size):
+            xp += x[i] * p[i]
+            yp += y[i] * p[i]
+        out[0, g], out[1, g] = xp, yp
+
+
+@_compiled
+def _convert(source: Any, out: Any) -> None:
+    for i in range(source.shape[0]):
+        out[i] = source[i]
 
 
 @_compiled
@@ -181,39 +299,63 @@ def thresholds_of(
     value_lengths: Any,
 ) -> None:
     """Fill the thresholds of queries start..stop whose class has at most ``largest`` items."""
-    for q in range(start, stop):
-        if last[q] - first[q] > largest:
+    dim = queries.shape[1]
+    pair = np.empty((2, dim))
+    dots = np.empty((2, largest))
+    members = np.empty((largest, dim))
+    items = np.empty(largest, np.int64)
+    q = start
+    while q < stop:
+        size = last[q] - first[q]
+        if size > largest or size == 0:
+            q += 1
             continue
-        begin = offsets[q]
-        end = begin
-        for g in range(first[q], last[q]):
-            if g == own[q]:
-                continue
-            value = _dot(queries[q], gallery[g]) - half_squares[g]
-            j = end
-            while j > begin and values[j - 1] > value:
-                values[j] = values[j - 1]
-                value_positions[j] = value_positions[j - 1]
-                value_lengths[j] = value_lengths[j - 1]
-                j -= 1
-            values[j] = value
-            value_positions[j] = positions[g]
-            value_lengths[j] = gallery_lengths[g]
-            end += 1
+        if q == start or first[q] != first[q - 1]:  # queries of a class follow each other
+            for g in range(size):
+                _convert(gallery[first[q] + g], members[g])
+        together = 2 if q + 1 < stop and first[q + 1] == first[q] else 1
+        for i in range(together):
+            _convert(queries[q + i], pair[i])
+        _dots(pair[0], pair[together - 1], members, size, dots)
+        for i in range(together):
+            begin = offsets[q + i]
+            count = 0
+            for g in range(size):
+                item = first[q] + g
+                if item == own[q + i]:
+                    continue
+                value = dots[i, g] - half_squares[item]
+                j = count
+                while j > 0 and values[begin + j - 1] > value:
+                    values[begin + j] = values[begin + j - 1]
+                    items[j] = items[j - 1]
+                    j -= 1
+                values[begin + j] = value
+                items[j] = item
+                count += 1
+            for j in range(count):
+                value_positions[begin + j] = positions[items[j]]
+                value_lengths[begin + j] = gallery_lengths[items[j]]
+        q += together
 
 
-@_compiled(fastmath=_SUMS)
-def _holds_any(values: Any, start: int, stop: int, low: float, high: float) -> bool:
-    hits = _ZERO
-    for g in range(start, stop):
-        hits += _ONE if (values[g] >= low) & (values[g] <= high) else _ZERO
-    return bool(hits > 0)
+@_compiled
+def _within(values: Any, low: float, high: float) -> tuple[int, int]:
+    """How many values lie in [low, high], and the sum of their places: one's place if it is one."""
+    found = 0
+    places = 0
+    for g in range(values.shape[0]):
+        if low <= values[g] <= high:
+            found += 1
+            places += g
+    return found, places
 
 
 @_compiled
 def resolve_close(
-    which: Any,
-    tile_rows: Any,
+    close_rows: Any,
+    close_at: Any,
+    slots: Any,
     tile: Any,
     queries: Any,
     gallery: Any,
@@ -221,62 +363,54 @@ def resolve_close(
     gallery_lengths: Any,
     half_squares: Any,
     positions: Any,
-    offsets: Any,
     low: Any,
     high: Any,
     values: Any,
     value_positions: Any,
     value_lengths: Any,
     base: int,
-    close: Any,
     above: Any,
     tied_before: Any,
     tied_after: Any,
     tolerance: float,
     products: Any,
-) -> None:
-    """Decide in float64 the values of the tile that lie within [low, high] of a threshold.
+) -> int:
+    """Decide in float64 the values of the tile that lie within [low, high] of a listed threshold.
 
-    ``which`` lists the queries of the block that have a close value, ``tile_rows`` the rows of
-    ``tile`` that hold their similarities. ``queries`` and ``gallery`` are the float32 rows of the
-    block, as are the other arrays of queries and items. ``products`` holds the float64 products of
-    ``which`` and all items, or has no rows if they are to be computed here, one by one.
+    ``slots[i]`` is the row of ``tile`` with the similarities of query ``close_rows[i]``. ``queries``
+    and ``gallery`` are the float32 rows of the block, as are the other arrays of queries and items.
+    ``products`` holds the float64 products of the tile's rows and all items, or has no rows if they
+    are to be computed here, one by one. Returns the number of ties.
     """
+    ties = 0
     items = gallery.shape[0]
     euclidean = False
     for g in range(items):
         euclidean |= half_squares[g] != 0
     ready = products.shape[0] > 0
-    exact = np.empty(items)
-    for index in range(which.shape[0]):
-        q = which[index]
-        row = tile[tile_rows[index]]
-        fresh = True
-        for j in range(offsets[q], offsets[q + 1]):
-            if not close[j - base]:
+    for i in range(close_rows.shape[0]):
+        q, j, slot = close_rows[i], close_at[i], slots[i]
+        lowest, highest = low[j], high[j]
+        row = tile[slot]
+        found, place = _within(row, lowest, highest)
+        for g in range(place if found == 1 else 0, items):
+            if not lowest <= row[g] <= highest:
                 continue
-            if fresh:
-                exact[:] = np.nan
-                fresh = False
-            for start in range(0, items, _PIECE):
-                stop = min(items, start + _PIECE)
-                if not _holds_any(row, start, stop, low[j], high[j]):
-                    continue
-                for g in range(start, stop):
-                    if not low[j] <= row[g] <= high[j]:
-                        continue
-                    if np.isnan(exact[g]):
-                        dot = products[index, g] if ready else _dot(queries[q], gallery[g])
-                        exact[g] = dot - half_squares[g]
-                    longer = max(gallery_lengths[g], value_lengths[j])
-                    bound = query_lengths[q] * longer
-                    if euclidean:
-                        bound += 0.5 * longer * longer
-                    difference = exact[g] - values[j]
-                    if difference > tolerance * bound:
-                        above[j - base] += 1
-                    elif difference >= -tolerance * bound:
-                        if positions[g] < value_positions[j]:
-                            tied_before[j - base] += 1
-                        else:
-                            tied_after[j - base] += 1
+            found -= 1
+            dot = products[slot, g] if ready else _dot(queries[q], gallery[g])
+            longer = max(gallery_lengths[g], value_lengths[j])
+            bound = query_lengths[q] * longer
+            if euclidean:
+                bound += 0.5 * longer * longer
+            difference = dot - half_squares[g] - values[j]
+            if difference > tolerance * bound:
+                above[j - base] += 1
+            elif difference >= -tolerance * bound:
+                ties += 1
+                if positions[g] < value_positions[j]:
+                    tied_before[j - base] += 1
+                else:
+                    tied_after[j - base] += 1
+            if found == 0:
+                break
+    return ties

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
-from oodml.evaluation.threads import run_in_threads
+from oodml.evaluation.threads import available_threads, run_in_threads
 
 Similarity = Literal["cosine", "dot", "euclidean"]
 _PIECE_BYTES = 1 << 20  # in float64; small enough to stay in a core's cache
@@ -91,17 +91,22 @@ def prepare(
     scale = 1.0 if similarity == "cosine" or largest == 0 else 2.0 ** -np.ceil(np.log2(largest))
 
     def fill(bounds: tuple[int, int]) -> None:
-        at = slice(*bounds)
-        piece = matrix[order[at]].astype(np.float64)
-        if similarity == "cosine":
-            norm = _lengths(piece)
-            piece /= np.where(norm == 0, 1.0, norm)[:, None]
-        else:
-            piece *= scale
-        rows[at] = piece
-        lengths[at] = _lengths(rows[at].astype(np.float64))
+        space = np.empty((min(_rows_a_piece(dim), bounds[1] - bounds[0]), dim))
+        for start in range(*bounds, len(space)):
+            at = slice(start, min(bounds[1], start + len(space)))
+            piece = space[: at.stop - at.start]
+            piece[:] = matrix[order[at]]
+            if similarity == "cosine":
+                norm = _lengths(piece)
+                piece /= np.where(norm == 0, 1.0, norm)[:, None]
+            else:
+                piece *= scale
+            rows[at] = piece
+            piece[:] = rows[at]
+            lengths[at] = _lengths(piece)
 
-    run_in_threads(fill, _pieces(n, dim))
+    share = max(_rows_a_piece(dim), -(-n // available_threads()))
+    run_in_threads(fill, [(start, min(n, start + share)) for start in range(0, n, share)])
     half = 0.5 * lengths**2 if similarity == "euclidean" else np.zeros(n)
     return PreparedRows(rows, lengths, half)
 
@@ -120,11 +125,15 @@ def _lengths(piece: NDArray[np.float64]) -> NDArray[np.float64]:
     # One C-contiguous float64 row is summed the same way wherever it stands in the array, so
     # duplicates get bit-equal lengths. (A cast inside the reduction would be buffered across rows.)
     with np.errstate(over="ignore"):
-        return np.sqrt(np.ascontiguousarray(piece * piece).sum(axis=1))
+        return np.sqrt(np.einsum("ij,ij->i", piece, piece))
+
+
+def _rows_a_piece(columns: int) -> int:
+    return max(1, _PIECE_BYTES // (8 * columns))
 
 
 def _pieces(rows: int, columns: int) -> list[tuple[int, int]]:
-    step = max(1, _PIECE_BYTES // (8 * columns))
+    step = _rows_a_piece(columns)
     return [(start, min(rows, start + step)) for start in range(0, rows, step)]
 
 

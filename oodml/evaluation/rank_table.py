@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -57,7 +58,7 @@ class PositiveRanks:
         """The query each entry of ``ranks`` belongs to: int64 [P]."""
         return np.repeat(np.arange(len(self)), self.positives)
 
-    @property
+    @cached_property
     def place(self) -> NDArray[np.int64]:
         """1 for a query's first positive, 2 for its second, ...: int64 [P]."""
         return np.arange(len(self.ranks)) - np.repeat(self.offsets[:-1], self.positives) + 1
@@ -68,8 +69,11 @@ class PositiveRanks:
 
     def sum_by_query(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add up one value a positive into one a query: float64 [P] -> float64 [Q]."""
-        sums = np.bincount(self.query_of_rank, weights=values, minlength=len(self))
-        return sums.astype(np.float64, copy=False)
+        sums = np.zeros(len(self))
+        some = self.positives > 0
+        if some.any():
+            sums[some] = np.add.reduceat(values, self.offsets[:-1][some], dtype=np.float64)
+        return sums
 
     def scored(self) -> PositiveRanks:
         """Only the queries that have a positive."""

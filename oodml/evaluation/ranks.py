@@ -128,36 +128,48 @@ def assemble(
     """Counts in sorted query order -> ranks in the order the queries were given."""
     counts = pairing.positives()
     before = tally.above + tally.tied_before
-    query = np.repeat(np.arange(len(counts)), counts)
-    # Most similar first: the highest threshold, if ties do not want it otherwise. Equal `before`
-    # says that no negative stands between two positives, not that they tie; then the one with fewer
-    # negatives strictly above, or the higher threshold, comes first.
-    order = (thresholds.offsets[:-1] + thresholds.offsets[1:])[query] - 1 - np.arange(len(query))
-    inside = np.diff(query) == 0
-    if np.any(inside & (np.diff(before[order]) < 0)) or np.any(
-        inside & (np.diff(before[order]) == 0) & (np.diff(tally.above[order]) < 0)
-    ):
-        order = np.lexsort((-np.arange(len(query)), tally.above, before, query))
-    place = np.arange(len(order)) - np.repeat(thresholds.offsets[:-1], counts)
-    ranks = before[order] + place + 1
-
     given = np.argsort(pairing.query_rows, kind="stable")
-    offsets = np.concatenate([[0], np.cumsum(counts[given])]).astype(np.int64)
-    source = np.arange(len(order)) + np.repeat(
-        thresholds.offsets[:-1][given] - offsets[:-1], counts[given]
-    )
+    ends = np.cumsum(counts[given])
+    offsets = np.concatenate([[0], ends]).astype(np.int64)
+    # Most similar first: from a query's last threshold down to its first.
+    place = np.arange(len(before)) - np.repeat(offsets[:-1], counts[given])
+    source = np.repeat(thresholds.offsets[1:][given] - 1, counts[given]) - place
+    if _ties_want_another_order(before, tally.above, thresholds.offsets):
+        # Equal `before` says that no negative stands between two positives, not that they tie; then
+        # the one with fewer negatives strictly above, or the higher threshold, comes first.
+        source = source[
+            np.lexsort(
+                (
+                    place,
+                    tally.above[source],
+                    before[source],
+                    np.repeat(np.arange(len(given)), counts[given]),
+                )
+            )
+        ]
     return PositiveRanks(
         query_ids=tuple(query_ids[row] for row in pairing.query_rows[given]),
         labels=pairing.query_class[given],
         class_names=pairing.class_names,
         gallery_sizes=pairing.gallery_sizes()[given],
         offsets=offsets,
-        ranks=ranks[source],
-        tied_before=tally.tied_before[order][source],
-        tied_after=tally.tied_after[order][source],
+        ranks=before[source] + place + 1,
+        tied_before=tally.tied_before[source],
+        tied_after=tally.tied_after[source],
         similarity=similarity,
         unlabelled_queries=pairing.unlabelled_queries,
     )
+
+
+def _ties_want_another_order(
+    before: NDArray[np.int64], above: NDArray[np.int64], offsets: NDArray[np.int64]
+) -> bool:
+    """Whether, by ascending threshold, the negatives before some query's positives increase."""
+    wrong = before[1:] > before[:-1]
+    wrong |= (before[1:] == before[:-1]) & (above[1:] > above[:-1])
+    borders = offsets[(offsets > 0) & (offsets < len(before))]
+    wrong[borders - 1] = False  # from one query to the next
+    return bool(wrong.any())
 
 
 def _check_length(labels: Any, count: int, name: str) -> None:

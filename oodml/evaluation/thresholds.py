@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,10 @@ from oodml.evaluation.pairing import Pairing
 from oodml.evaluation.prepare import PreparedRows
 from oodml.evaluation.threads import available_threads, one_blas_thread, run_in_threads
 
-_SMALL_CLASS = 32
-_QUERIES_A_PIECE = 1024
+# Up to this size insertion in a compiled loop is quicker than a product and a sort a class.
+_SMALL_CLASS = 128
+_SMALL_CLASS_BYTES = 4 << 20  # of its rows in float64
+_QUERIES_A_PIECE = 512
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def positive_thresholds(
     result = Thresholds(offsets, np.empty(total), np.empty(total, np.int64), np.empty(total))
     looped = 0
     if compiled.compiled_loops_available():
-        looped = _SMALL_CLASS
+        looped = min(_SMALL_CLASS, _SMALL_CLASS_BYTES // (8 * queries.rows.shape[1]))
         _fill_small(result, queries, gallery, pairing, looped)
     share = budget_bytes // available_threads()
     pieces = []
@@ -107,15 +110,16 @@ def _fill(
     inside = np.flatnonzero((own >= 0) & (own < last - first))
     # The query itself sorts to the end and is cut off there.
     block[inside, own[inside]] = np.inf
-    order = np.argsort(block, axis=1, kind="stable")
-    kept = np.arange(last - first) < (
-        result.offsets[start + 1 : stop + 1, None] - result.offsets[start:stop, None]
-    )
+    order = np.argsort(block, axis=1)
+    counts = np.diff(result.offsets[start : stop + 1])
+    kept: Any = np.arange(last - first) < counts[:, None]
+    if counts.min() == counts.max():  # always so without a separate gallery; a slice is quicker
+        kept = (slice(None), slice(int(counts[0])))
+    columns = order[kept].ravel()
     piece = slice(int(result.offsets[start]), int(result.offsets[stop]))
-    columns = order[kept]
-    result.values[piece] = np.take_along_axis(block, order, axis=1)[kept]
-    result.positions[piece] = pairing.gallery_rows[first + columns]
-    result.lengths[piece] = gallery.lengths[first + columns]
+    result.values[piece] = np.take_along_axis(block, order, axis=1)[kept].ravel()
+    result.positions[piece] = pairing.gallery_rows[first:last][columns]
+    result.lengths[piece] = gallery.lengths[first:last][columns]
 
 
 def _class_runs(codes: NDArray[np.int64]) -> list[tuple[int, int]]:

@@ -21,3 +21,15 @@ def result_row(metric: str, estimate: Estimate, n: int) -> dict[str, Any]:
         "high": None if math.isnan(estimate.high) else estimate.high,
         "interval": f"{100 * estimate.level:g} % {estimate.estimator}",
     }
+
+
+def single_value_row(metric: str, value: float, n: int) -> dict[str, Any]:
+    """One metric computed once from n images together, so without an interval."""
+    return {
+        "metric": metric,
+        "value": value,
+        "n": n,
+        "low": None,
+        "high": None,
+        "interval": "none: one value of all images",
+    }

@@ -19,7 +19,7 @@ from oodml.evaluation import Report, evaluate, save_ranks
 from oodml.methods import Method
 from oodml.runs.cells import Cell
 from oodml.runs.kshot import kshot_rows
-from oodml.runs.rows import result_row
+from oodml.runs.rows import result_row, single_value_row
 from oodml.runs.store import CellStore
 from oodml.runs.workbench import Workbench
 from oodml.training import Embedder, SealedSource, TrainingSettings, create_selection_rule, embed
@@ -56,6 +56,7 @@ def run_cell(cell: Cell, bench: Workbench, store: CellStore, on_step: OnStep | N
         metrics=list(cell.evaluation["metrics"]),
         ids=[bench.table.image_ids[row] for row in test],
         similarity=cell.evaluation["similarity"],
+        train_classes=len(level.train) + len(level.val),
     )
     rows = _metric_rows(report)
     rows += kshot_rows(cell, bench, method, embedder, embeddings, test, test_labels)
@@ -124,9 +125,16 @@ def _trained(
 
 
 def _metric_rows(report: Report) -> list[dict[str, Any]]:
-    """A row a retrieval metric: the mean over queries, with its interval over classes."""
+    """A row a metric: the mean over queries with its interval over classes, or one value.
+
+    Metrics of the whole set (clustering, geometry) have no values to resample.
+    """
     intervals = report.intervals(resamples=_RESAMPLES)
+    queries = report.counts["queries"]
+    whole = queries + report.counts["queries_without_positives"]
     return [
-        result_row(name, replace(intervals[name], value=value), report.counts["queries"])
+        result_row(name, replace(intervals[name], value=value), queries)
+        if name in intervals
+        else single_value_row(name, value, whole)
         for name, value in report.metrics.items()
     ]

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from oodml.core.errors import UsageError
 from oodml.evaluation import DEFAULT_METRICS
+from oodml.evaluation.report import resolve_metrics
 from oodml.methods import create_method
 from oodml.methods.base import Method
 from oodml.training import TrainingSettings, create_selection_rule
@@ -137,6 +138,10 @@ def parse_spec(raw: dict[str, Any], where: str = "spec") -> BenchmarkSpec:
     if twice:
         raise UsageError(f"{where}: methods: {twice} stands more than once")
     create_selection_rule(spec.training.selection)
+    try:
+        resolve_metrics(spec.evaluation.metrics)  # before anything is trained
+    except UsageError as error:
+        raise UsageError(f"{where}: evaluation.metrics: {error}") from None
     return spec
 
 

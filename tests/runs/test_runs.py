@@ -237,6 +237,10 @@ def test_a_ladder_file_serves_as_well_as_a_generated_one(spec_file: Path, tmp_pa
         ({"seeds": [1, 1]}, "distinct"),
         ({"schema_version": 9}, "this oodml reads 1"),
         ({"name": "Not a name"}, "'name'"),
+        (
+            {"evaluation": {"metrics": ["recal_at_1"]}},
+            r"file\.toml: evaluation\.metrics: .*did you mean",
+        ),
     ],
 )
 def test_a_wrong_spec_names_the_key(change: dict, message: str) -> None:
@@ -392,6 +396,29 @@ def test_intervals_are_stored_with_their_estimator(spec_file: Path, tmp_path: Pa
     assert recall["interval"].str.contains("bootstrap over").all()
     shots = results[results["metric"] == "accuracy_2_shot"]
     assert shots["interval"].str.contains("t over 2 episodes").all()
+
+
+def test_metrics_of_the_whole_set_have_a_value_without_an_interval(
+    spec_file: Path, tmp_path: Path
+) -> None:
+    names = ["recall_at_1", "nmi", "nmi_oodml", "norm_mean"]
+    evaluation = {**SPEC["evaluation"], "metrics": names}
+    spec_file.write_text(toml(dict(SPEC, levels=[0], evaluation=evaluation)))
+    out = tmp_path / "out"
+    results = oodml.run(spec_file, out, executor="serial")
+    assert set(names) < set(results["metric"])
+    whole = results[results["metric"].isin(names[1:])]
+    assert whole[["low", "high"]].isna().all(axis=None)
+    assert whole["interval"].str.startswith("none").all()
+    frozen = whole[(whole["label"] == "frozen") & (whole["metric"] == "nmi_oodml")]
+    bench = Benchmark.open(load_spec(spec_file), out).bench
+    level = bench.level(0)
+    test, labels = bench.items(level.test)
+    features = np.asarray(bench.table.features[test])
+    classes = len(level.train) + len(level.val)
+    again = oodml.evaluate(features, labels, ["nmi_oodml"], train_classes=classes)
+    assert frozen["value"].tolist() == [again.metrics["nmi_oodml"]]
+    assert frozen["n"].tolist() == [len(test)]
 
 
 def test_a_method_that_raises_keeps_the_others(
