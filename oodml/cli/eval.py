@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
+from oodml.cli.eval_tables import neighbours_json, print_neighbours, print_report, report_json
 from oodml.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from oodml.evaluation import Report
+    from oodml.evaluation import NeighbourLists, Report
     from oodml.evaluation.embedding_files import LabelledEmbeddings
 
 
@@ -44,6 +45,14 @@ def eval_command(
     ),
     memory: int = typer.Option(256, "--memory", help="Working memory in MiB."),
     device: str | None = typer.Option(None, "--device", help="cpu (default), cuda, ..."),
+    approximate: int | None = typer.Option(
+        None, "--approximate", help="Only find the first K neighbours, with faiss.", metavar="K"
+    ),
+    index: str = typer.Option("auto", help="For --approximate: a faiss factory string."),
+    probes: int = typer.Option(16, help="For --approximate: lists of an inverted file looked at."),
+    groups: Path | None = typer.Option(
+        None, "--groups", help="CSV or Parquet file with class and group, to score groups too."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
     save: Path | None = typer.Option(
         None, "--save-ranks", help="Write the positive ranks there (Parquet)."
@@ -62,15 +71,30 @@ def eval_command(
 ) -> None:
     """Score EMBEDDINGS by exact retrieval: every image a query against all others, or a gallery."""
     from oodml.evaluation import evaluate, save_ranks
-    from oodml.evaluation.embedding_files import read_labelled
+    from oodml.evaluation.embedding_files import read_groups, read_labelled
     from oodml.evaluation.report import resolve_metrics
 
+    if approximate is not None and (save or plot_classes or plot_retrieval or groups):
+        raise UsageError(
+            "--approximate finds no ranks: leave out --save-ranks, --plot-... and --groups"
+        )
     names = [name.strip() for name in metrics.split(",") if name.strip()] if metrics else None
     resolve_metrics(names)  # a misspelt metric should fail before a large file is read
     rows = read_labelled(embeddings, labels, ids)
     others = None
     if gallery is not None:
         others = read_labelled(gallery, gallery_labels or labels, gallery_ids)
+    if approximate is not None:
+        lists, scores = _approximate(
+            rows, others, names, k=approximate, index=index, probes=probes,
+            similarity=similarity, device=device or "cpu",
+        )  # fmt: skip
+        if as_json:
+            typer.echo(json.dumps(neighbours_json(lists, scores), indent=2))
+        else:
+            print_neighbours(lists, scores, str(embeddings))
+        return
+    group_of = None if groups is None else read_groups(groups)
     report = evaluate(
         rows.embeddings,
         rows.labels,
@@ -94,9 +118,9 @@ def eval_command(
             raise UsageError("--plot-retrieval: needs --images, ids, and no --gallery")
         _draw_retrieval(report, rows, similarity, images, plot_retrieval)
     if as_json:
-        typer.echo(json.dumps(_with_intervals(report), indent=2))
+        typer.echo(json.dumps(report_json(report, group_of), indent=2))
         return
-    _print_report(report, str(embeddings), rows.unused_labels)
+    print_report(report, str(embeddings), rows.unused_labels, group_of)
     for name, path in {"ranks": save, "classes": plot_classes, "retrieval": plot_retrieval}.items():
         if path is not None:
             typer.echo(f"{name}: {path}")
@@ -134,57 +158,38 @@ def _draw_retrieval(
     save_picture(picture, path)
 
 
-def _with_intervals(report: Report) -> dict[str, Any]:
-    """The report with an interval for every metric; null where there is none."""
-    result = report.to_json()
-    result["intervals"] = {
-        name: {
-            "low": None if one.low != one.low else one.low,
-            "high": None if one.high != one.high else one.high,
-            "level": one.level,
-            "n": one.n,
-            "estimator": one.estimator,
-        }
-        for name, one in report.intervals().items()
-    }
-    return result
+def _approximate(
+    rows: LabelledEmbeddings,
+    others: LabelledEmbeddings | None,
+    names: list[str] | None,
+    *,
+    k: int,
+    index: str,
+    probes: int,
+    similarity: str,
+    device: str,
+) -> tuple[NeighbourLists, dict[str, float]]:
+    from oodml.evaluation import (
+        DEFAULT_METRICS,
+        approximate_neighbours,
+        metrics_from_neighbours,
+        metrics_within,
+    )
 
-
-def _print_report(report: Report, title: str, unused_labels: int) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title, caption=_caption(report, unused_labels), caption_justify="left")
-    table.add_column("metric")
-    table.add_column("mean per query", justify="right")
-    table.add_column("95 % interval", justify="right")
-    table.add_column("mean per class", justify="right")
-    intervals = report.intervals()
-    for name, value in report.metrics.items():
-        found = intervals.get(name)
-        between = f"{found.low:.4f} .. {found.high:.4f}" if found and found.low == found.low else ""
-        macro = f"{report.macro[name]:.4f}" if name in report.macro else ""
-        table.add_row(name, f"{value:.4f}", between, macro)
-    Console().print(table)
-    for estimator in {one.estimator for one in intervals.values()}:
-        typer.echo(f"interval: {estimator}")
-
-
-def _caption(report: Report, unused_labels: int) -> str:
-    counts = report.counts
-    parts = [
-        f"{counts['queries']} queries of {counts['classes']} classes, "
-        f"gallery {counts['gallery']}, {report.ranks.similarity}"
-    ]
-    notes = {
-        "queries_without_positives": "queries without a positive left out",
-        "unlabelled_queries": "unlabelled rows are distractors only",
-        "tied_positives": "positives tied with a negative (gallery order decides)",
-    }
-    parts += [f"{counts[key]} {text}" for key, text in notes.items() if counts[key]]
-    if unused_labels:
-        parts.append(f"{unused_labels} labels have no embedding")
-    return "; ".join(parts)
+    lists = approximate_neighbours(
+        rows.embeddings,
+        rows.labels,
+        k,
+        ids=rows.ids,
+        gallery_embeddings=None if others is None else others.embeddings,
+        gallery_labels=None if others is None else others.labels,
+        gallery_ids=None if others is None else others.ids,
+        similarity=similarity,
+        index=index,
+        probes=probes,
+        device=device,
+    )
+    return lists, metrics_from_neighbours(lists, names or metrics_within(lists, DEFAULT_METRICS))
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -14,6 +14,7 @@ from oodml.evaluation.metrics import (
 from oodml.evaluation.neighbour_lists import (
     NeighbourLists,
     metrics_from_neighbours,
+    metrics_within,
     recall_from_neighbours,
 )
 from oodml.evaluation.rank_files import load_ranks, save_ranks
@@ -38,6 +39,7 @@ __all__ = [
     "list_metrics",
     "load_ranks",
     "metrics_from_neighbours",
+    "metrics_within",
     "positive_ranks",
     "recall_from_neighbours",
     "register_embedding_metric",

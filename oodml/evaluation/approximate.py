@@ -191,7 +191,13 @@ def _find(search: _Search, built: Any, spare: int) -> tuple[NDArray[np.int64], N
     scores = np.full((count, search.k), -np.inf)
     for at in _pieces(count, 16 * dim * asked + 64 * asked):
         queries = search.queries(at)
-        found = np.array(built.search(queries.rows, asked)[1], np.int64)
+        try:
+            found = np.array(built.search(queries.rows, asked)[1], np.int64)
+        except RuntimeError as error:
+            raise UsageError(
+                f"faiss cannot search for {asked} neighbours, which is k + 1 + spare "
+                f"({str(error).splitlines()[-1]}); on a GPU it finds at most 2048"
+            ) from None
         found[found == search.own_rows[at, None]] = -1
         ordered, values = _in_order(search, queries, found)
         width = min(search.k, asked)

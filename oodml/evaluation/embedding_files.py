@@ -63,6 +63,23 @@ def read_labelled(path: Path, labels: str, ids: Path | None = None) -> LabelledE
     return _join(path, rows, Path(labels))
 
 
+def read_groups(path: Path) -> dict[str, str]:
+    """Class name -> group name from a CSV or Parquet file with columns class and group.
+
+    Raises:
+        DataError: a file that cannot be read, a missing column, or a class with two groups.
+    """
+    columns = read_columns(path)
+    for name in ("class", "group"):
+        if name not in columns:
+            raise DataError(f"{path}: no column {name!r} (found: {', '.join(columns)})")
+    group_of: dict[str, str] = {}
+    for one, group in zip(columns["class"], columns["group"], strict=True):
+        if group_of.setdefault(one, group) != group:
+            raise DataError(f"{path}: class {one!r} is in {group_of[one]!r} and in {group!r}")
+    return group_of
+
+
 def read_columns(path: Path) -> dict[str, tuple[str, ...]]:
     """A CSV or Parquet file as columns of text; empty cells and nulls become ``""``."""
     if path.suffix.lower() == ".parquet":

@@ -95,6 +95,12 @@ def metrics_from_neighbours(lists: NeighbourLists, metrics: Sequence[str]) -> di
     return {name: float(np.mean(metric(ranks))) for name, metric in chosen.items()}
 
 
+def metrics_within(lists: NeighbourLists, metrics: Sequence[str]) -> list[str]:
+    """Those of ``metrics`` that `metrics_from_neighbours` gives for these lists."""
+    scored = lists.positives > 0
+    return [name for name in metrics if _depth(lists, get_metric(name), scored) <= lists.k]
+
+
 _Depth = Callable[[int, int, int], int]  # of (k of the metric, most positives, gallery size)
 _DEPTHS: dict[str, _Depth] = {
     "cmc_at_k": lambda k, positives, gallery: k,
@@ -108,16 +114,23 @@ _DEPTHS: dict[str, _Depth] = {
 }
 
 
-def _check_depth(lists: NeighbourLists, metric: Metric, scored: NDArray[np.bool_]) -> None:
+def _depth(lists: NeighbourLists, metric: Metric, scored: NDArray[np.bool_]) -> float:
+    """How many of the first neighbours the metric looks at; infinite if at all."""
     depth = _DEPTHS.get(metric.definition.name)
     if depth is None:
+        return float("inf")
+    most = int(lists.positives[scored].max(initial=0))
+    return depth(metric.k or 0, most, int(lists.gallery_sizes.max(initial=0)))
+
+
+def _check_depth(lists: NeighbourLists, metric: Metric, scored: NDArray[np.bool_]) -> None:
+    needed = _depth(lists, metric, scored)
+    if needed == float("inf"):
         known = ", ".join(sorted(_DEPTHS))
         raise UsageError(
             f"metric {metric.name!r} needs the whole ranking (or the embeddings), which lists of "
             f"{lists.k} neighbours are not; use oodml.evaluate, or one of {known}"
         )
-    most, gallery = int(lists.positives[scored].max()), int(lists.gallery_sizes.max())
-    needed = depth(metric.k or 0, most, gallery)
     if needed > lists.k:
         raise UsageError(
             f"metric {metric.name!r} looks at the first {needed} neighbours, the lists hold "

@@ -20,7 +20,15 @@ from oodml.core.errors import DataError, UsageError
 from oodml.core.progress import track
 from oodml.evaluation.close_calls import Tally
 from oodml.evaluation.engines import count_negatives
-from oodml.evaluation.pairing import Pairing, check_ids, is_missing, list_labels, pair_up
+from oodml.evaluation.pairing import (
+    LabelColumn,
+    Pairing,
+    check_ids,
+    is_missing,
+    label_column,
+    list_labels,
+    pair_up,
+)
 from oodml.evaluation.prepare import (
     PreparedRows,
     Similarity,
@@ -41,12 +49,12 @@ class GalleryShard:
     Attributes:
         embeddings: [n, D], or the path of a ``.npy`` file, which is opened memory-mapped where and
             when it is needed (so that shards can be sent to other processes).
-        labels: [n]; None or "" for distractors.
+        labels: [n]; None or "" for distractors. An integer array takes least memory.
         ids: [n] or None; needed where queries are in the gallery themselves.
     """
 
     embeddings: Any
-    labels: Sequence[Any]
+    labels: Sequence[Any] | NDArray[Any]
     ids: Sequence[str] | None = None
 
     def rows(self, name: str) -> NDArray[Any]:
@@ -94,13 +102,13 @@ def sharded_positive_ranks(
         raise DataError(f"labels: {len(labels)} labels for {len(matrix)} rows")
     names = check_ids(ids, len(matrix), "ids")
     _check_shard_ids(shards)
-    query_labels, shards = _comparable(list_labels(labels), shards)
+    query_labels, shards = _comparable(label_column(labels), shards)
     starts = np.cumsum([0] + [len(shard.labels) for shard in shards])
     largest = _largest(matrix, shards, kind)
     whole, queries, thresholds = _collect_positives(
         matrix, query_labels, names, shards, starts, kind, largest, memory_mib << 20
     )
-    job = _Job(queries, thresholds, tuple(query_labels), names, kind, largest, memory_mib)
+    job = _Job(queries, thresholds, query_labels, names, kind, largest, memory_mib)
     tally = Tally.zeros(len(thresholds.values))
     for one in track(
         _count_all(job, shards, starts, devices, executor), "gallery shards", len(shards)
@@ -119,7 +127,7 @@ class _Job:
 
     queries: PreparedRows
     thresholds: Thresholds
-    labels: tuple[Any, ...]
+    labels: LabelColumn
     ids: tuple[str, ...] | None
     similarity: Similarity
     largest: float
@@ -159,7 +167,7 @@ def _on_devices(
 
 def _collect_positives(
     matrix: NDArray[Any],
-    labels: list[Any],
+    labels: LabelColumn,
     names: tuple[str, ...] | None,
     shards: Sequence[GalleryShard],
     starts: NDArray[np.int64],
@@ -168,14 +176,18 @@ def _collect_positives(
     budget: int,
 ) -> tuple[Pairing, PreparedRows, Thresholds]:
     """Pair the queries with the gallery items of their classes only, and get the thresholds."""
-    wanted = {label for label in labels if not is_missing(label)}
+    wanted = {label for label in list_labels(labels) if not is_missing(label)}
     rows, kept_labels, kept_ids, positions = [], [], [], []
     for shard, start in zip(shards, starts.tolist(), strict=False):
         column = shard.labels
-        keep = np.array([i for i, one in enumerate(column) if one in wanted], np.int64)
+        if isinstance(column, np.ndarray):
+            keep = np.flatnonzero(np.isin(column, labels))
+        else:
+            keep = np.array([i for i, one in enumerate(column) if one in wanted], np.int64)
         rows.append(np.asarray(shard.rows(f"shard at {start}")[keep]))
-        kept_labels += [column[i] for i in keep]
-        kept_ids += [str(shard.ids[i]) if shard.ids is not None else f"\0{start + i}" for i in keep]
+        kept = keep.tolist()
+        kept_labels += [column[i] for i in kept]
+        kept_ids += [str(shard.ids[i]) if shard.ids is not None else f"\0{start + i}" for i in kept]
         positions.append(keep + start)
     gallery = np.concatenate(rows)
     pairing = pair_up(labels, kept_labels, names, kept_ids if names else None)
@@ -200,15 +212,16 @@ def _largest(matrix: NDArray[Any], shards: Sequence[GalleryShard], similarity: S
 
 
 def _comparable(
-    labels: list[Any], shards: Sequence[GalleryShard]
-) -> tuple[list[Any], list[GalleryShard]]:
-    """Labels as lists: whole numbers if they are so everywhere, text otherwise.
-
-    Every shard then sorts the queries' classes alike.
-    """
-    columns = [labels, *(list_labels(shard.labels) for shard in shards)]
-    if not all(isinstance(one, int) or is_missing(one) for column in columns for one in column):
-        columns = [[one if is_missing(one) else str(one) for one in column] for column in columns]
+    labels: LabelColumn, shards: Sequence[GalleryShard]
+) -> tuple[LabelColumn, list[GalleryShard]]:
+    """Labels that sort alike in every shard: whole numbers if all are, text otherwise."""
+    columns = [labels, *(label_column(shard.labels) for shard in shards)]
+    if not all(isinstance(column, np.ndarray) for column in columns):
+        columns = [list_labels(column) for column in columns]
+        if not all(isinstance(one, int) or is_missing(one) for column in columns for one in column):
+            columns = [
+                [one if is_missing(one) else str(one) for one in column] for column in columns
+            ]
     given = zip(shards, columns[1:], strict=True)
     return columns[0], [replace(shard, labels=column) for shard, column in given]
 

@@ -212,6 +212,23 @@ def test_wrong_requests(faiss, change, error, words):
         approximate_neighbours(rows, **given)
 
 
+def test_a_search_that_faiss_refuses(faiss, monkeypatch):
+    """GPU indexes find at most 2048 neighbours; a CPU one stands in for that refusal."""
+
+    class Refusing:
+        is_trained = True
+
+        def add(self, rows):
+            pass
+
+        def search(self, rows, k):
+            raise RuntimeError("Error in GpuIndex::search\nk (2133) > 2048")
+
+    monkeypatch.setattr("oodml.evaluation.approximate.create_index", lambda *a: Refusing())
+    with pytest.raises(UsageError, match=r"search for 133 .*k \(2133\) > 2048.*GPU"):
+        approximate_neighbours(*clustered(), 100)
+
+
 def test_a_gpu_that_is_not_there(faiss):
     if hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus():
         pytest.skip("this machine has a GPU and a faiss for it")

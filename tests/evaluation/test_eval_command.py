@@ -73,6 +73,52 @@ def test_gallery(files):
     assert json.loads(result.stdout)["counts"]["gallery"] == 29  # oneself is left out by id
 
 
+def test_groups(files):
+    folder, _ = files
+    lines = [f"class {i},{'even' if i % 2 == 0 else 'odd'}" for i in range(5)]
+    (folder / "groups.csv").write_text("class,group\n" + "\n".join(lines) + "\n")
+    arguments = [folder / "e.parquet", "--labels", "label", "--metrics", "recall_at_1,norm_mean"]
+    printed = json.loads(run(*arguments, "--groups", folder / "groups.csv", "--json").stdout)
+    whole = printed["metrics"]["recall_at_1"]
+    found = printed["groups"]["recall_at_1"]
+    assert set(printed["groups"]) == {"recall_at_1"}
+    assert (18 * found["even"] + 12 * found["odd"]) / 30 == pytest.approx(whole)
+    table = run(*arguments, "--groups", folder / "groups.csv").stdout
+    assert f"{found['even']:.4f}" in table.split("by group")[1]
+    for text, message in [
+        ("class,group\nclass 0,a\n", "no group for class 'class 1'"),
+        ("class,group\nclass 0,a\nclass 0,b\n", "class 'class 0' is in 'a' and in 'b'"),
+        ("class,set\nclass 0,a\n", "no column 'group'"),
+    ]:
+        (folder / "groups.csv").write_text(text)
+        result = run(*arguments, "--groups", folder / "groups.csv", code=1)
+        assert isinstance(result.exception, OodmlError)
+        assert message in str(result.exception)
+
+
+def test_approximate(files):
+    pytest.importorskip("faiss", reason="faiss is not installed (oodml[faiss])")
+    folder, expected = files
+    arguments = [folder / "e.parquet", "--labels", "label", "--approximate"]
+    printed = json.loads(run(*arguments, 20, "--json").stdout)
+    assert printed["approximate"] is True
+    assert printed["list_recall"] == 1.0, "so few items are all looked at"
+    assert printed["index"] == "Flat"
+    assert set(printed["metrics"]) == set(expected) - {"map_at_1000_oodml"}
+    for name, value in printed["metrics"].items():
+        assert value == pytest.approx(expected[name])
+    assert "recall_at_1" in run(*arguments, 3).stdout
+    assert "map_at_r" not in run(*arguments, 3).stdout, "needs 5 neighbours"
+    assert "APPROXIMATE" in run(*arguments, 3, "--metrics", "recall_at_2").stdout
+    for more, message in [
+        (["--metrics", "map_at_r"], "search with k=5"),
+        (["--save-ranks", folder / "r.parquet"], "--approximate finds no ranks"),
+    ]:
+        result = run(*arguments, 3, *more, code=1)
+        assert isinstance(result.exception, OodmlError)
+        assert message in str(result.exception)
+
+
 def test_messages(files):
     folder, _ = files
     (folder / "few.csv").write_text("id,label\nim0,a\n")

@@ -8,6 +8,7 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
+import torch
 
 from oodml.core.errors import DataError, UsageError
 from oodml.evaluation import GalleryShard, positive_ranks, sharded_positive_ranks
@@ -68,6 +69,25 @@ def test_labels_of_mixed_types(data):
     whole = positive_ranks(rows[:90], numbers[:90], gallery_embeddings=rows, gallery_labels=mixed)
     found = sharded_positive_ranks(rows[:90], numbers[:90], split(rows, mixed, None))
     assert same(found, whole)
+
+
+def test_integer_arrays_as_labels(data):
+    rows, labels, _ = data
+    numbers = np.array([int(one[1:]) for one in labels], np.int32)
+    listed, column = numbers.tolist(), torch.from_numpy(numbers)
+    whole = positive_ranks(rows[:90], listed[:90], gallery_embeddings=rows, gallery_labels=listed)
+    again = positive_ranks(rows[:90], column[:90], gallery_embeddings=rows, gallery_labels=numbers)
+    assert same(again, whole)
+    assert again.class_names == whole.class_names == tuple(str(one) for one in range(12))
+    assert same(sharded_positive_ranks(rows[:90], numbers[:90], split(rows, numbers, None)), whole)
+    assert same(sharded_positive_ranks(rows[:90], listed[:90], split(rows, numbers, None)), whole)
+    distractors = numbers.astype(object)
+    distractors[5:300:7] = None
+    shards = split(rows, distractors.tolist(), None)
+    expected = positive_ranks(
+        rows[:90], listed[:90], gallery_embeddings=rows, gallery_labels=distractors
+    )
+    assert same(sharded_positive_ranks(rows[:90], numbers[:90], shards), expected)
 
 
 def test_files_in_other_processes(data, tmp_path):
