@@ -8,7 +8,8 @@
 Embeddings are drawn at random with the number of images and classes of a data set's test side. Every
 run is a process of its own: its wall time covers the evaluation only (after a warm-up on about a thousand rows,
 which loads libraries and compiled code), its memory is the growth of the process over that.
-Needs faiss-cpu, pytorch-metric-learning and torchmetrics for the engines of those names.
+Needs faiss-cpu, pytorch-metric-learning, torchmetrics and open-metric-learning for the engines of
+those names.
 """
 
 from __future__ import annotations
@@ -82,6 +83,30 @@ def pytorch_metric_learning_1000(rows: Any, labels: Any, device: str) -> dict[st
     return pytorch_metric_learning(rows, labels, device, k=1000)
 
 
+def open_metric_learning(rows: Any, labels: Any, device: str) -> dict[str, float]:
+    """OML's search and metrics; it needs numpy < 2, so an environment of its own (tox -e oml)."""
+    import torch
+
+    from oodml._bootstrap import import_torchvision
+
+    import_torchvision()
+    from oml.functional.knn import batched_knn
+    from oml.functional.metrics import calc_retrieval_metrics
+
+    everything = torch.arange(len(rows))
+    _, retrieved, true = batched_knn(
+        torch.nn.functional.normalize(torch.from_numpy(rows)),
+        ids_query=everything,
+        ids_gallery=everything,
+        top_n=min(1000, len(rows)),
+        labels_gt=torch.from_numpy(labels),
+    )
+    found = calc_retrieval_metrics(
+        retrieved, true, cmc_top_k=K, precision_top_k=(1,), map_top_k=(), verbose=False
+    )
+    return {f"recall_at_{k}": float(found["cmc"][k]) for k in K}
+
+
 def torchmetrics_retrieval(rows: Any, labels: Any, device: str) -> dict[str, float]:
     """Needs all N x (N - 1) scores at once and loops over queries."""
     import torch
@@ -129,6 +154,7 @@ ENGINES: dict[str, Callable[[Any, Any, str], dict[str, float]]] = {
     "oodml-torch": oodml_torch,
     "pytorch-metric-learning": pytorch_metric_learning,
     "pytorch-metric-learning-1000": pytorch_metric_learning_1000,
+    "open-metric-learning": open_metric_learning,
     "torchmetrics": torchmetrics_retrieval,
     "faiss-loop": faiss_loop,
 }

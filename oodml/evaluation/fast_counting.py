@@ -144,21 +144,18 @@ class _Part:
     """The queries of one tile, the items they meet there, and room for what is counted.
 
     Attributes:
-        offsets, base: where the queries' thresholds begin, and the first of them.
         most: thresholds of the query that has most.
-        bounds: what every counting loop is given after the tile.
     """
 
     def __init__(self, job: _Job, space: _Space, at: slice, items: slice) -> None:
         self.at, self.items = at, items
-        self.offsets = job.thresholds.offsets[at.start : at.stop + 1]
-        self.base, end = int(self.offsets[0]), int(self.offsets[-1])
-        self.most = int(np.diff(self.offsets).max())
-        self.above, self.tied_before, self.tied_after = space.counts(end - self.base)
-        self.close_rows, self.close_at = space.close(end - self.base)
-        self.bounds = (
-            self.offsets, job.low, job.high, self.base, self.above, self.close_rows, self.close_at
-        )  # fmt: skip
+        offsets = job.thresholds.offsets[at.start : at.stop + 1]
+        self.most = int(np.diff(offsets).max())
+        size = int(offsets[-1] - offsets[0])
+        above, self.tied_before, self.tied_after = space.counts(size)
+        self.bounds = kernels.Bounds(
+            offsets, job.low, job.high, int(offsets[0]), above, *space.close(size)
+        )
 
 
 def _work(job: _Job, tiles: _Shared) -> None:
@@ -188,8 +185,8 @@ def _work(job: _Job, tiles: _Shared) -> None:
 
 def _count_columns(job: _Job, part: _Part, block: NDArray[np.float32]) -> None:
     """Count a tile whose columns are the queries."""
-    listed, found = kernels.count_columns_by_comparing(block, *part.bounds)
-    which, slots = np.unique(part.close_rows[:listed], return_inverse=True)
+    listed, found = kernels.count_columns_by_comparing(block, part.bounds)
+    which, slots = np.unique(part.bounds.close_rows[:listed], return_inverse=True)
     _settle(job, part, listed, found, np.ascontiguousarray(block[:, which].T), slots, which)
 
 
@@ -199,14 +196,14 @@ def _count_rows(
     """Count a tile whose rows are the queries, in the way that is quickest for its values."""
     spare = spare.reshape(block.shape)
     if part.most <= _FEW:
-        listed, found = kernels.count_by_comparing(block, *part.bounds)
+        listed, found = kernels.count_by_comparing(block, part.bounds)
     elif (sizes := _keep_few(job, part, block, spare)) is not None:
-        listed, found = kernels.count_by_narrowing(spare, sizes, *part.bounds)
+        listed, found = kernels.count_by_narrowing(spare, sizes, part.bounds)
     else:
         np.copyto(spare, block)
         spare.sort(axis=1)
-        listed, found = kernels.count_by_merging(spare, *part.bounds)
-    slots = part.close_rows[:listed]
+        listed, found = kernels.count_by_merging(spare, part.bounds)
+    slots = part.bounds.close_rows[:listed]
     _settle(job, part, listed, found, block, slots, np.arange(len(block)))
 
 
@@ -217,7 +214,7 @@ def _keep_few(
     if part.most > _NARROW:
         return None
     sizes = np.empty(len(block), np.int64)
-    total = kernels.keep_reaching(block, part.offsets, job.low, spare, sizes)
+    total = kernels.keep_reaching(block, part.bounds.offsets, job.low, spare, sizes)
     return sizes if total <= _NARROW_SHARE * block.size else None
 
 
@@ -246,8 +243,8 @@ def _settle(
             left = job.queries.rows[at][which].astype(np.float64)
             products = left @ job.gallery.rows[items].T.astype(np.float64)
         ties = kernels.resolve_close(
-            part.close_rows[:listed],
-            part.close_at[:listed],
+            part.bounds,
+            listed,
             slots,
             block,
             job.queries.rows[at],
@@ -256,19 +253,15 @@ def _settle(
             job.gallery.lengths[items],
             job.gallery.half_squares[items],
             job.pairing.gallery_rows[items],
-            job.low,
-            job.high,
             job.thresholds.values,
             job.thresholds.positions,
             job.thresholds.lengths,
-            part.base,
-            part.above,
             part.tied_before,
             part.tied_after,
             TIE_TOLERANCE,
             products,
         )
-    moves = [(part.above, job.tally.above)]
+    moves = [(part.bounds.above, job.tally.above)]
     if ties:
         moves += [
             (part.tied_before, job.tally.tied_before),
@@ -276,7 +269,7 @@ def _settle(
         ]
     with job.lock:
         for counted, total in moves:
-            total[part.base : part.base + len(counted)] += counted
+            total[part.bounds.base :][: len(counted)] += counted
     for counted, _ in moves:
         counted[:] = 0
 

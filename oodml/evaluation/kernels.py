@@ -1,19 +1,15 @@
 """Compiled inner loops of the counting on the CPU (numba; compiled once, then cached on disk).
 
 All arrays are C-contiguous. A *tile* holds float32 similarities of a block of queries (rows) to a
-block of gallery items (columns). Thresholds are flat, ascending within a query; ``base`` is the
-flat index of the block's first one, where the local counts start.
-
-The counting loops add to ``above`` the values certainly beyond each threshold. A threshold that has
-a value too near to tell is listed: its query in ``close_rows``, its flat index in ``close_at``
-(int64, room for every threshold of the block). They return how many they listed, and how many such
-values there are.
+block of gallery items (columns). The counting loops take a tile and its `Bounds`, add to ``above``
+the values certainly beyond each threshold, and list the thresholds that have a value too near to
+tell. They return how many they listed, and how many such values there are.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -24,6 +20,27 @@ _GROUP = 16
 _STEPS = 8
 # "reassoc" lets float sums of 0 and 1 run in vector lanes; they stay exact below 2**24.
 _SUMS = {"reassoc", "nsz"}
+
+
+class Bounds(NamedTuple):
+    """The thresholds of a tile's queries, and room for what is counted.
+
+    Attributes:
+        offsets: int64 [rows + 1], flat index of each query's first threshold.
+        low, high: float32, by flat index and ascending within a query: a value below ``low`` is
+            certainly below the threshold, one above ``high`` certainly above.
+        base: flat index of the tile's first threshold, where ``above`` starts.
+        above: int32, one a threshold of the tile.
+        close_rows, close_at: int64, room for one a threshold: query and flat index of those listed.
+    """
+
+    offsets: Any
+    low: Any
+    high: Any
+    base: int
+    above: Any
+    close_rows: Any
+    close_at: Any
 
 
 def _compiled(function: Any = None, *, fastmath: Any = False) -> Any:
@@ -73,45 +90,44 @@ def _count_row(values: Any, low: float, high: float) -> tuple[int, int]:
 
 
 @_compiled
-def count_by_comparing(
-    tile: Any,
-    offsets: Any,
-    low: Any,
-    high: Any,
-    base: int,
-    above: Any,
-    close_rows: Any,
-    close_at: Any,
+def _compare(
+    values: Any, row: int, first: int, last: int, bounds: Any, listed: int
 ) -> tuple[int, int]:
-    """For few thresholds a query: compare every value with each of them."""
-    listed = 0
+    """Compare every value of a row with its thresholds first..last.
+
+    Returns how many are listed now, and how many close values these ones have.
+    """
+    _, low, high, base, above, close_rows, close_at = bounds
     found = 0
-    for r in range(tile.shape[0]):
-        for j in range(offsets[r], offsets[r + 1]):
-            reach, beyond = _count_row(tile[r], low[j], high[j])
-            if reach == 0:
-                break
-            above[j - base] += beyond
-            if reach != beyond:
-                close_rows[listed], close_at[listed] = r, j
-                listed += 1
-                found += reach - beyond
+    for j in range(first, last):
+        reach, beyond = _count_row(values, low[j], high[j])
+        if reach == 0:
+            break
+        above[j - base] += beyond
+        if reach != beyond:
+            close_rows[listed], close_at[listed] = row, j
+            listed += 1
+            found += reach - beyond
     return listed, found
 
 
 @_compiled
-def count_columns_by_comparing(
-    tile: Any,
-    offsets: Any,
-    low: Any,
-    high: Any,
-    base: int,
-    above: Any,
-    close_rows: Any,
-    close_at: Any,
-) -> tuple[int, int]:
+def count_by_comparing(tile: Any, bounds: Any) -> tuple[int, int]:
+    """For few thresholds a query: compare every value with each of them."""
+    listed = 0
+    found = 0
+    for r in range(tile.shape[0]):
+        first, last = bounds.offsets[r], bounds.offsets[r + 1]
+        listed, more = _compare(tile[r], r, first, last, bounds, listed)
+        found += more
+    return listed, found
+
+
+@_compiled
+def count_columns_by_comparing(tile: Any, bounds: Any) -> tuple[int, int]:
     """`count_by_comparing` for the transposed tile, gathering only columns that reach anything."""
     rows, columns = tile.shape
+    offsets, low = bounds.offsets, bounds.low
     least = np.empty(columns, np.float32)
     for c in range(columns):
         least[c] = low[offsets[c]] if offsets[c] < offsets[c + 1] else np.inf
@@ -130,17 +146,10 @@ def count_columns_by_comparing(
             for c in range(start, stop):
                 values[c - start, r] = tile[r, c]
         for c in range(start, stop):
-            if reached[c] == 0:
-                continue
-            for j in range(offsets[c], offsets[c + 1]):
-                reach, beyond = _count_row(values[c - start], low[j], high[j])
-                if reach == 0:
-                    break
-                above[j - base] += beyond
-                if reach != beyond:
-                    close_rows[listed], close_at[listed] = c, j
-                    listed += 1
-                    found += reach - beyond
+            if reached[c] != 0:
+                first, last = offsets[c], offsets[c + 1]
+                listed, more = _compare(values[c - start], c, first, last, bounds, listed)
+                found += more
     return listed, found
 
 
@@ -171,48 +180,27 @@ def _keep(values: Any, count: int, low: float, out: Any) -> int:
 
 
 @_compiled
-def count_by_narrowing(
-    kept: Any,
-    sizes: Any,
-    offsets: Any,
-    low: Any,
-    high: Any,
-    base: int,
-    above: Any,
-    close_rows: Any,
-    close_at: Any,
-) -> tuple[int, int]:
+def count_by_narrowing(kept: Any, sizes: Any, bounds: Any) -> tuple[int, int]:
     """`count_by_comparing` on what `keep_reaching` left, forgetting values on the way up."""
     listed = 0
     found = 0
     for r in range(kept.shape[0]):
         size = sizes[r]
-        for j in range(offsets[r], offsets[r + 1]):
-            if j > offsets[r] and (j - offsets[r]) % _STEPS == 0:
-                size = _keep(kept[r], size, low[j], kept[r])
-            reach, beyond = _count_row(kept[r, :size], low[j], high[j])
-            if reach == 0:
+        last = bounds.offsets[r + 1]
+        for first in range(bounds.offsets[r], last, _STEPS):
+            size = _keep(kept[r], size, bounds.low[first], kept[r])
+            if size == 0:
                 break
-            above[j - base] += beyond
-            if reach != beyond:
-                close_rows[listed], close_at[listed] = r, j
-                listed += 1
-                found += reach - beyond
+            until = min(last, first + _STEPS)
+            listed, more = _compare(kept[r, :size], r, first, until, bounds, listed)
+            found += more
     return listed, found
 
 
 @_compiled
-def count_by_merging(
-    ordered: Any,
-    offsets: Any,
-    low: Any,
-    high: Any,
-    base: int,
-    above: Any,
-    close_rows: Any,
-    close_at: Any,
-) -> tuple[int, int]:
+def count_by_merging(ordered: Any, bounds: Any) -> tuple[int, int]:
     """`count_by_comparing` for many thresholds a query, on a tile whose rows are sorted."""
+    offsets, low, high, base, above, close_rows, close_at = bounds
     listed = 0
     found = 0
     columns = ordered.shape[1]
@@ -353,8 +341,8 @@ def _within(values: Any, low: float, high: float) -> tuple[int, int]:
 
 @_compiled
 def resolve_close(
-    close_rows: Any,
-    close_at: Any,
+    bounds: Any,
+    listed: int,
     slots: Any,
     tile: Any,
     queries: Any,
@@ -363,13 +351,9 @@ def resolve_close(
     gallery_lengths: Any,
     half_squares: Any,
     positions: Any,
-    low: Any,
-    high: Any,
     values: Any,
     value_positions: Any,
     value_lengths: Any,
-    base: int,
-    above: Any,
     tied_before: Any,
     tied_after: Any,
     tolerance: float,
@@ -377,7 +361,7 @@ def resolve_close(
 ) -> int:
     """Decide in float64 the values of the tile that lie within [low, high] of a listed threshold.
 
-    ``slots[i]`` is the row of ``tile`` with the similarities of query ``close_rows[i]``. ``queries``
+    ``slots[i]`` is the row of ``tile`` with the similarities of the i-th listed query. ``queries``
     and ``gallery`` are the float32 rows of the block, as are the other arrays of queries and items.
     ``products`` holds the float64 products of the tile's rows and all items, or has no rows if they
     are to be computed here, one by one. Returns the number of ties.
@@ -388,7 +372,8 @@ def resolve_close(
     for g in range(items):
         euclidean |= half_squares[g] != 0
     ready = products.shape[0] > 0
-    for i in range(close_rows.shape[0]):
+    _, low, high, base, above, close_rows, close_at = bounds
+    for i in range(listed):
         q, j, slot = close_rows[i], close_at[i], slots[i]
         lowest, highest = low[j], high[j]
         row = tile[slot]
