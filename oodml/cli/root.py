@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from oodml._version import __version__
-from oodml.cli import data, eval, methods, report, run, split
+from oodml.cli import data, eval, methods, metrics, report, run, split, verify
 
 app = typer.Typer(
     name="oodml",
@@ -20,9 +20,11 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(split.app, name="split")
 app.add_typer(methods.app, name="methods")
+app.add_typer(metrics.app, name="metrics")
 app.command()(run.run)
 app.command()(run.status)
 app.command("eval")(eval.eval_command)
+app.command()(verify.verify)
 app.command()(report.table)
 app.command()(report.plot)
 

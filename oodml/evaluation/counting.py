@@ -20,6 +20,8 @@ from oodml.evaluation.thresholds import Thresholds
 _CELL_BYTES = 40
 _TILE_COLUMNS = 8192
 _DENSE_SHARE = 0.05
+# Up to this share of values that reach the lowest threshold, only these are looked at.
+_SPARSE_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,40 @@ def _count_tile(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Add the tile to the histogram ``bins`` and return its close pairs (row, column), row-major.
 
-    Bin j of a row counts the similarities that certainly exceed exactly the first j thresholds.
+    Bin j > 0 of a row counts the similarities that certainly exceed exactly the first j thresholds.
     """
+    reaching = tile >= bounds.low[:, :1]
+    if int(reaching.count_nonzero()) > _SPARSE_SHARE * tile.numel():
+        return _count_whole_tile(tile, bounds, bins)
+    rows, columns = torch.nonzero(reaching, as_tuple=True)
+    values = tile[rows, columns]
+    passed = _passed(bounds.high, rows, values)
+    close = bounds.low[rows, passed] <= values
+    place = rows * bins.shape[1] + passed.masked_fill(close, 0)
+    bins.view(-1).scatter_add_(0, place, torch.ones_like(place))
+    return rows[close], columns[close]
+
+
+def _count_whole_tile(
+    tile: torch.Tensor, bounds: _Bounds, bins: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     passed = torch.searchsorted(bounds.high, tile, out_int32=True).long()
     close = bounds.low.gather(1, passed) <= tile
     bins.scatter_add_(1, passed.masked_fill_(close, 0), torch.ones_like(passed))
     rows, columns = torch.nonzero(close, as_tuple=True)
     return rows, columns
+
+
+def _passed(high: torch.Tensor, rows: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """How many entries of ``high[rows[i]]`` are below ``values[i]``: a binary search."""
+    begin = torch.zeros_like(rows)
+    end = torch.full_like(rows, high.shape[1] - 1)  # the last column is +inf
+    for _ in range(int(high.shape[1]).bit_length()):
+        middle = (begin + end) // 2
+        below = high[rows, middle] < values
+        begin = torch.where(below, torch.minimum(middle + 1, end), begin)
+        end = torch.where(below, end, middle)
+    return begin
 
 
 def _in_float64(
@@ -142,12 +171,16 @@ def _block_bounds(
 
 def _mask_own_class(tile: torch.Tensor, pairing: Pairing, rows: slice, over: slice) -> None:
     """Set the cells of positives and of the query itself to -inf, below every threshold."""
-    first, last = pairing.first[rows], pairing.last[rows]
+    # Queries stand in class order, so those whose class meets the tile follow each other.
+    begin = int(np.searchsorted(pairing.last[rows], over.start, side="right"))
+    end = int(np.searchsorted(pairing.first[rows], over.stop, side="left"))
+    first, last = pairing.first[rows][begin:end], pairing.last[rows][begin:end]
     edges = [0, *(np.flatnonzero(np.diff(first)) + 1).tolist(), len(first)]
-    for start, stop in pairwise(edges):
+    for start, stop in pairwise(edges if len(first) else []):
         left, right = max(int(first[start]), over.start), min(int(last[start]), over.stop)
         if left < right:
-            tile[start:stop, left - over.start : right - over.start] = -torch.inf
+            members = slice(begin + start, begin + stop)
+            tile[members, left - over.start : right - over.start] = -torch.inf
     own = pairing.self_column[rows]
     here = np.flatnonzero((own >= over.start) & (own < over.stop))
     tile[torch.from_numpy(here), torch.from_numpy(own[here] - over.start)] = -torch.inf

@@ -50,9 +50,7 @@ def read_labelled(path: Path, labels: str, ids: Path | None = None) -> LabelledE
             the file, the column and the first id.
         UsageError: ``labels`` is neither a file nor a column.
     """
-    rows = _read_rows(path)
-    if ids is not None:
-        rows = _with_ids(path, rows, ids)
+    rows = _rows_with_ids(path, ids)
     if not Path(labels).is_file():
         if labels in rows.columns:
             return LabelledEmbeddings(rows.embeddings, rows.columns[labels], rows.ids)
@@ -61,6 +59,14 @@ def read_labelled(path: Path, labels: str, ids: Path | None = None) -> LabelledE
             f"--labels {labels}: neither a file nor a column of {path} (columns: {found})"
         )
     return _join(path, rows, Path(labels))
+
+
+def read_embeddings(
+    path: Path, ids: Path | None = None
+) -> tuple[NDArray[Any], tuple[str, ...] | None]:
+    """Embeddings [N, D] and their ids, if known, from the files of `read_labelled`."""
+    rows = _rows_with_ids(path, ids)
+    return rows.embeddings, rows.ids
 
 
 def read_groups(path: Path) -> dict[str, str]:
@@ -116,6 +122,11 @@ def _parquet_columns(path: Path) -> dict[str, tuple[str, ...]]:
         for name in table.column_names
         if not pa.types.is_nested(table.schema.field(name).type)
     }
+
+
+def _rows_with_ids(path: Path, ids: Path | None) -> _Rows:
+    rows = _read_rows(path)
+    return rows if ids is None else _with_ids(path, rows, ids)
 
 
 def _read_rows(path: Path) -> _Rows:

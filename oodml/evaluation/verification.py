@@ -55,6 +55,8 @@ def verification(
         same: whether the pair is of one class [M].
         folds: a number, for consecutive folds as in LFW's pairs file, or the fold of each pair [M].
     """
+    from scipy.integrate import trapezoid
+
     matrix = as_matrix(embeddings, "embeddings")
     left, right = (np.asarray(rows, np.int64) for rows in (first, second))
     truth = np.asarray(same, bool)
@@ -73,7 +75,7 @@ def verification(
         accuracy_std=float(accuracies.std(ddof=1)),
         folds=len(accuracies),
         tar_at_far={far: float(accept[false_accept <= far].max()) for far in fars},
-        auc=float(np.trapezoid(accept, false_accept)),
+        auc=float(trapezoid(accept, false_accept)),
         eer=_equal_error_rate(accept, false_accept),
         same_pairs=int(truth.sum()),
         different_pairs=int((~truth).sum()),

@@ -326,6 +326,43 @@ def test_engines_agree_on_few_and_many_positives(kind, classes, monkeypatch):
         assert np.array_equal(getattr(one, name), getattr(other, name)), name
 
 
+@pytest.mark.parametrize("with_gallery", [False, True])
+@pytest.mark.parametrize(
+    ("classes", "noise", "way"),
+    [
+        (100, 1.0, "count_by_comparing"),
+        (12, 0.5, "count_by_narrowing"),
+        (12, 30.0, "count_by_merging"),
+        (3, 0.5, "count_by_merging"),
+    ],
+)
+def test_every_way_of_counting(engine, classes, noise, way, with_gallery, monkeypatch):
+    """Few, more and many positives a query, on easy and hard embeddings, with duplicates."""
+    from oodml.evaluation import fast_counting, kernels
+
+    rows, labels = clustered(700, classes, 12, seed=classes, noise=noise)
+    rows[::25] = rows[5]
+    used = []
+    counting = getattr(kernels, way)
+    monkeypatch.setattr(kernels, way, lambda *given: used.append(1) or counting(*given))
+    monkeypatch.setattr(fast_counting, "_SIDE", 150)
+    asked, others = (rows[:300], labels[:300]), {}
+    if with_gallery:
+        others = {"gallery_embeddings": rows, "gallery_labels": labels}
+    else:
+        asked = (rows, labels)
+    ranks = positive_ranks(*asked, **others)
+    assert used or engine == "torch"
+    unit = reference.unit(rows)
+    table = unit[: len(asked[0])].astype(float) @ unit.T.astype(float)
+    for query in range(len(table)):
+        own = None if with_gallery else query
+        items = [j for j in range(len(rows)) if j != own]
+        items.sort(key=lambda j: -round(table[query, j] / 1e-12))
+        hits = [place for place, j in enumerate(items, 1) if labels[j] == labels[query]]
+        assert ranks.of(query).tolist() == hits
+
+
 def test_large_gallery_of_its_own_and_distractors_only_classes():
     rows, labels = clustered(700, 9, 12, seed=15)
     gallery, gallery_labels = clustered(1500, 14, 12, seed=15)

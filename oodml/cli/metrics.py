@@ -1,0 +1,39 @@
+"""``oodml metrics list``."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Metrics that oodml eval and benchmarks know.")
+
+
+@app.callback()
+def _group() -> None:
+    """Metrics that oodml eval and benchmarks know."""
+
+
+@app.command("list")
+def list_command(
+    as_json: Annotated[bool, typer.Option("--json", help="machine-readable output")] = False,
+) -> None:
+    """All metrics, with formula and source; in ..._at_k put a number for k."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from oodml.evaluation.metrics import describe_metrics
+
+    found = list(describe_metrics())
+    if as_json:
+        plain = {
+            one.name: {"formula": one.formula, "source": one.source, "takes": one.takes}
+            for one in found
+        }
+        print(json.dumps(plain))
+        return
+    table = Table("metric", "formula", "source", show_lines=True)
+    for one in found:
+        table.add_row(one.name, one.formula, one.source)
+    Console().print(table)
