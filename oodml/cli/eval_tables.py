@@ -29,6 +29,7 @@ def report_json(report: Report, groups: Groups) -> dict[str, Any]:
     }
     if groups is not None:
         result["groups"] = {name: report.per_group(name, groups) for name in report.macro}
+        result["group_queries"] = report.queries_per_group(groups)
     return result
 
 
@@ -83,8 +84,9 @@ def print_neighbours(lists: NeighbourLists, metrics: Mapping[str, float], title:
     found = "not measured"
     if lists.checked_queries:
         found = f"{lists.list_recall:.4f}, measured on {lists.checked_queries} queries"
+    probes = f" ({lists.probes} probes)" if "IVF" in lists.index else ""
     caption = (
-        f"APPROXIMATE: first {lists.k} neighbours by {lists.index} ({lists.probes} probes), "
+        f"APPROXIMATE: first {lists.k} neighbours by {lists.index}{probes}, "
         f"{lists.similarity}; share of the true ones found: {found}; "
         f"{int((lists.positives > 0).sum())} queries, gallery {int(lists.gallery_sizes.max())}"
     )
@@ -102,11 +104,12 @@ def _print_groups(report: Report, groups: Mapping[str, str]) -> None:
 
     table = Table(title="by group")
     table.add_column("group")
-    columns = {name: report.per_group(name, groups) for name in report.macro}
-    for name in columns:
+    table.add_column("queries", justify="right")
+    columns = [report.per_group(name, groups) for name in report.macro]
+    for name in report.macro:
         table.add_column(name, justify="right")
-    for group in sorted({one for column in columns.values() for one in column}):
-        table.add_row(group, *(f"{column[group]:.4f}" for column in columns.values()))
+    for group, count in report.queries_per_group(groups).items():
+        table.add_row(group, str(count), *(f"{column[group]:.4f}" for column in columns))
     Console().print(table)
 
 

@@ -75,6 +75,21 @@ class Report:
         Args:
             groups: class name -> group name, for every scored class.
         """
+        names, codes = self._groups_of_queries(groups)
+        means = class_means(self._of(name), codes, len(names))
+        return {
+            group: float(mean)
+            for group, mean in zip(names, means, strict=True)
+            if not np.isnan(mean)
+        }
+
+    def queries_per_group(self, groups: Mapping[str, str]) -> dict[str, int]:
+        """How many scored queries each group of `per_group` has."""
+        names, codes = self._groups_of_queries(groups)
+        counts = np.bincount(codes, minlength=len(names)).tolist()
+        return {group: count for group, count in zip(names, counts, strict=True) if count}
+
+    def _groups_of_queries(self, groups: Mapping[str, str]) -> tuple[list[str], NDArray[np.int64]]:
         scored = self.ranks.scored()
         missing = sorted({scored.class_names[code] for code in scored.labels} - set(groups))
         if missing:
@@ -82,13 +97,7 @@ class Report:
         names = sorted(set(groups.values()))
         place = {group: index for index, group in enumerate(names)}
         of_class = [place[groups[one]] if one in groups else -1 for one in scored.class_names]
-        codes = np.array(of_class, np.int64)[scored.labels]
-        means = class_means(self._of(name), codes, len(names))
-        return {
-            group: float(mean)
-            for group, mean in zip(names, means, strict=True)
-            if not np.isnan(mean)
-        }
+        return names, np.array(of_class, np.int64)[scored.labels]
 
     def intervals(
         self,

@@ -82,6 +82,7 @@ def test_groups(files):
     whole = printed["metrics"]["recall_at_1"]
     found = printed["groups"]["recall_at_1"]
     assert set(printed["groups"]) == {"recall_at_1"}
+    assert printed["group_queries"] == {"even": 18, "odd": 12}
     assert (18 * found["even"] + 12 * found["odd"]) / 30 == pytest.approx(whole)
     table = run(*arguments, "--groups", folder / "groups.csv").stdout
     assert f"{found['even']:.4f}" in table.split("by group")[1]
