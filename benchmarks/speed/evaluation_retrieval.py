@@ -197,7 +197,8 @@ def run(folder: Path, engine: str, device: str, limit: float) -> dict[str, Any] 
         print(f"{engine}: stopped after {limit:.0f} s", file=sys.stderr)
         return None
     if done.returncode:
-        print(f"{engine}: failed: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+        said = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]
+        print(f"{engine}: failed: {said}", file=sys.stderr)
         return None
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
@@ -222,6 +223,8 @@ def main() -> None:
         return
     images, classes = SIZES.get(options.size) or (int(options.size), None)
     classes = options.classes or classes or images // 10
+    if not 2 <= 2 * classes <= images:
+        parser.error(f"{classes} classes of {images} images: expected two images a class at least")
     engines = options.engines.split(",")
     runs: dict[str, list[dict[str, Any]]] = {engine: [] for engine in engines}
     with tempfile.TemporaryDirectory() as name:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from oodml.cli.eval_tables import neighbours_json, print_neighbours, print_report, report_json
-from oodml.core.errors import UsageError
+from oodml.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from oodml.evaluation import NeighbourLists, Report
@@ -43,13 +43,17 @@ def eval_command(
     train_classes: int | None = typer.Option(
         None, "--train-classes", help="Number of training classes, for nmi_oodml."
     ),
-    memory: int = typer.Option(256, "--memory", help="Working memory in MiB."),
+    memory: int = typer.Option(256, "--memory", help="Working memory of exact ranking, in MiB."),
     device: str | None = typer.Option(None, "--device", help="cpu (default), cuda, ..."),
     approximate: int | None = typer.Option(
         None, "--approximate", help="Only find the first K neighbours, with faiss.", metavar="K"
     ),
-    index: str = typer.Option("auto", help="For --approximate: a faiss factory string."),
-    probes: int = typer.Option(16, help="For --approximate: lists of an inverted file looked at."),
+    index: str | None = typer.Option(
+        None, help="For --approximate: a faiss factory string. [default: auto]"
+    ),
+    probes: int | None = typer.Option(
+        None, help="For --approximate: lists of an inverted file looked at. [default: 16]"
+    ),
     groups: Path | None = typer.Option(
         None, "--groups", help="CSV or Parquet file with class and group, to score groups too."
     ),
@@ -70,7 +74,7 @@ def eval_command(
     ),
 ) -> None:
     """Score EMBEDDINGS by exact retrieval: every image a query against all others, or a gallery."""
-    from oodml.evaluation import evaluate, save_ranks
+    from oodml.evaluation import check_listed_metrics, evaluate, save_ranks
     from oodml.evaluation.embedding_files import read_groups, read_labelled
     from oodml.evaluation.report import resolve_metrics
 
@@ -78,23 +82,32 @@ def eval_command(
         raise UsageError(
             "--approximate finds no ranks: leave out --save-ranks, --plot-... and --groups"
         )
+    if approximate is None and (index is not None or probes is not None):
+        raise UsageError("--index and --probes go with --approximate K")
     names = [name.strip() for name in metrics.split(",") if name.strip()] if metrics else None
-    resolve_metrics(names)  # a misspelt metric should fail before a large file is read
+    # A metric that cannot be had should fail before a large file is read.
+    chosen = resolve_metrics(names)
+    if approximate is not None:
+        check_listed_metrics(names or (), approximate)
+    if groups is not None and all(metric.takes == "embeddings" for metric in chosen):
+        raise UsageError("--groups: needs a retrieval metric, for instance recall_at_1")
+    group_of = None if groups is None else read_groups(groups)
     rows = read_labelled(embeddings, labels, ids)
     others = None
     if gallery is not None:
         others = read_labelled(gallery, gallery_labels or labels, gallery_ids)
     if approximate is not None:
         lists, scores = _approximate(
-            rows, others, names, k=approximate, index=index, probes=probes,
+            rows, others, names, k=approximate, index=index or "auto", probes=16 if probes is None else probes,
             similarity=similarity, device=device or "cpu",
         )  # fmt: skip
         if as_json:
             typer.echo(json.dumps(neighbours_json(lists, scores), indent=2))
         else:
-            print_neighbours(lists, scores, str(embeddings))
+            print_neighbours(lists, scores, str(embeddings), rows.unused_labels)
         return
-    group_of = None if groups is None else read_groups(groups)
+    if group_of is not None and (missing := set(rows.labels) - {""} - set(group_of)):
+        raise DataError(f"{groups}: no group for class {min(missing)!r} ({len(missing)} missing)")
     report = evaluate(
         rows.embeddings,
         rows.labels,

@@ -49,7 +49,7 @@ def print_report(report: Report, title: str, unused_labels: int, groups: Groups)
         between = f"{found.low:.4f} .. {found.high:.4f}" if found and found.low == found.low else ""
         macro = f"{report.macro[name]:.4f}" if name in report.macro else ""
         table.add_row(name, f"{value:.4f}", between, macro)
-    Console().print(table)
+    Console(markup=False).print(table)
     for estimator in {one.estimator for one in intervals.values()}:
         typer.echo(f"interval: {estimator}")
     if groups is not None:
@@ -76,7 +76,9 @@ def neighbours_json(lists: NeighbourLists, metrics: Mapping[str, float]) -> dict
     }
 
 
-def print_neighbours(lists: NeighbourLists, metrics: Mapping[str, float], title: str) -> None:
+def print_neighbours(
+    lists: NeighbourLists, metrics: Mapping[str, float], title: str, unused_labels: int
+) -> None:
     """The table of approximate scores; its caption says what was searched and what was missed."""
     from rich.console import Console
     from rich.table import Table
@@ -90,12 +92,18 @@ def print_neighbours(lists: NeighbourLists, metrics: Mapping[str, float], title:
         f"{lists.similarity}; share of the true ones found: {found}; "
         f"{int((lists.positives > 0).sum())} queries, gallery {int(lists.gallery_sizes.max())}"
     )
+    for count, text in (
+        (int((lists.positives == 0).sum()), "queries without a positive left out"),
+        (lists.unlabelled_queries, "unlabelled rows are distractors only"),
+        (unused_labels, "labels have no embedding"),
+    ):
+        caption += f"; {count} {text}" if count else ""
     table = Table(title=title, caption=caption, caption_justify="left")
     table.add_column("metric")
     table.add_column("mean per query, about", justify="right")
     for name, value in metrics.items():
         table.add_row(name, f"{value:.4f}")
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 def _print_groups(report: Report, groups: Mapping[str, str]) -> None:
@@ -110,7 +118,7 @@ def _print_groups(report: Report, groups: Mapping[str, str]) -> None:
         table.add_column(name, justify="right")
     for group, count in report.queries_per_group(groups).items():
         table.add_row(group, str(count), *(f"{column[group]:.4f}" for column in columns))
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 def _caption(report: Report, unused_labels: int) -> str:

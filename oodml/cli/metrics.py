@@ -36,4 +36,4 @@ def list_command(
     table = Table("metric", "formula", "source", show_lines=True)
     for one in found:
         table.add_row(one.name, one.formula, one.source)
-    Console().print(table)
+    Console(markup=False).print(table)

@@ -113,7 +113,7 @@ def _print_plan(
             readable_seconds(one.seconds),
             readable_seconds(one.seconds * one.cells / workers),
         )
-    Console().print(table)
+    Console(markup=False).print(table)
     print(
         f"training takes about {readable_seconds(total)} with {workers} worker(s), timed here on "
         "a few steps; reading data, extracting features and evaluation come on top"

@@ -45,7 +45,7 @@ def print_ladder(ladder: Ladder, folder: Path, as_json: bool) -> None:
             str(counts.get("test_images", "")),
             f" {level.stage} {level.step}" if level.stage else "",
         )
-    console = Console()
+    console = Console(markup=False)
     console.print(table)
     if not all(level.reached for level in ladder.levels):
         console.print("* more than 1 % from its target")
@@ -117,7 +117,7 @@ def print_measurement(
     for name, values, value in zip(found.names, found.values.T, found.tau, strict=True):
         shown = "" if math.isnan(value) else f"{value:.2f}"
         table.add_row(name, *(f"{value:.3g}" for value in values), shown)
-    console = Console()
+    console = Console(markup=False)
     console.print(table)
     console.print("tau: Kendall's tau-b between the measure and the order of the levels")
 
@@ -130,7 +130,7 @@ def print_diff(found: LadderDiff, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(markup=False)
     for key, (one, other) in found.fields.items():
         console.print(f"{key}: {one} | {other}", markup=False, soft_wrap=True)
     table = Table(title="test classes by level")

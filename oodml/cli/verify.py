@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from oodml.core.errors import UsageError
+
 
 def verify(
     embeddings: Annotated[
@@ -27,8 +29,9 @@ def verify(
         typer.Option("--ids", help="CSV or Parquet file with a column id, row by row."),
     ] = None,
     folds: Annotated[
-        int, typer.Option(help="Consecutive folds, if the pairs have no column fold.")
-    ] = 10,
+        int | None,
+        typer.Option(help="Consecutive folds, if the pairs have no column fold. [default: 10]"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score pairs of EMBEDDINGS by cosine: accuracy over folds, ROC AUC, EER, TAR at FAR."""
@@ -38,12 +41,14 @@ def verify(
 
     rows, names = read_embeddings(embeddings, ids)
     given = read_pairs(pairs, names, len(rows))
+    if folds is not None and given.folds is not None:
+        raise UsageError(f"--folds {folds}: {pairs} has a column fold; leave out one of them")
     report = verification(
         rows,
         given.first,
         given.second,
         given.same,
-        folds=folds if given.folds is None else given.folds,
+        folds=(folds or 10) if given.folds is None else given.folds,
     )
     if as_json:
         plain = asdict(report)
@@ -68,4 +73,4 @@ def verify(
     table.add_row("equal error rate", f"{report.eer:.4f}")
     for far, value in report.tar_at_far.items():
         table.add_row(f"true accepts at {far:g} false accepts", f"{value:.4f}")
-    Console().print(table)
+    Console(markup=False).print(table)  # a path may hold brackets

@@ -13,6 +13,7 @@ from oodml.evaluation.metrics import (
 )
 from oodml.evaluation.neighbour_lists import (
     NeighbourLists,
+    check_listed_metrics,
     metrics_from_neighbours,
     metrics_within,
     recall_from_neighbours,
@@ -33,6 +34,7 @@ __all__ = [
     "Report",
     "VerificationReport",
     "approximate_neighbours",
+    "check_listed_metrics",
     "episode_accuracy",
     "evaluate",
     "get_metric",

@@ -175,7 +175,9 @@ def _mask_own_class(tile: torch.Tensor, pairing: Pairing, rows: slice, over: sli
     begin = int(np.searchsorted(pairing.last[rows], over.start, side="right"))
     end = int(np.searchsorted(pairing.first[rows], over.stop, side="left"))
     first, last = pairing.first[rows][begin:end], pairing.last[rows][begin:end]
-    edges = [0, *(np.flatnonzero(np.diff(first)) + 1).tolist(), len(first)]
+    # By class, not by ``first``: a class without gallery items shares it with the next one.
+    borders = np.flatnonzero(np.diff(pairing.query_class[rows][begin:end])) + 1
+    edges = [0, *borders.tolist(), len(first)]
     for start, stop in pairwise(edges if len(first) else []):
         left, right = max(int(first[start]), over.start), min(int(last[start]), over.stop)
         if left < right:

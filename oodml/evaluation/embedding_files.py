@@ -81,6 +81,8 @@ def read_groups(path: Path) -> dict[str, str]:
             raise DataError(f"{path}: no column {name!r} (found: {', '.join(columns)})")
     group_of: dict[str, str] = {}
     for one, group in zip(columns["class"], columns["group"], strict=True):
+        if not group:
+            raise DataError(f"{path}: class {one!r} has an empty group")
         if group_of.setdefault(one, group) != group:
             raise DataError(f"{path}: class {one!r} is in {group_of[one]!r} and in {group!r}")
     return group_of
@@ -148,6 +150,8 @@ def _read_npy(path: Path) -> NDArray[Any]:
         raise DataError(f"{path}: no such file") from None
     except (ValueError, OSError, EOFError) as error:
         raise DataError(f"{path}: not a readable .npy array ({error})") from None
+    if array.ndim != 2:
+        raise DataError(f"{path}: expected an array [N, D], got shape {array.shape}")
     return array
 
 

@@ -292,13 +292,15 @@ def thresholds_of(
     dots = np.empty((2, largest))
     members = np.empty((largest, dim))
     items = np.empty(largest, np.int64)
+    loaded = -1  # where the class in ``members`` begins
     q = start
     while q < stop:
         size = last[q] - first[q]
         if size > largest or size == 0:
             q += 1
             continue
-        if q == start or first[q] != first[q - 1]:  # queries of a class follow each other
+        if first[q] != loaded:  # queries of a class follow each other
+            loaded = first[q]
             for g in range(size):
                 _convert(gallery[first[q] + g], members[g])
         together = 2 if q + 1 < stop and first[q + 1] == first[q] else 1

@@ -95,6 +95,17 @@ def metrics_from_neighbours(lists: NeighbourLists, metrics: Sequence[str]) -> di
     return {name: float(np.mean(metric(ranks))) for name, metric in chosen.items()}
 
 
+def check_listed_metrics(metrics: Sequence[str], k: int) -> None:
+    """UsageError for a metric that lists of k neighbours can never give, whatever the data."""
+    for name in metrics:
+        metric = get_metric(name)
+        depth = _DEPTHS.get(metric.definition.name)
+        if depth is None:
+            raise _needs_more(metric, k)
+        if metric.k is not None and metric.k > k:
+            raise _needs_longer(metric, metric.k, k)
+
+
 def metrics_within(lists: NeighbourLists, metrics: Sequence[str]) -> list[str]:
     """Those of ``metrics`` that `metrics_from_neighbours` gives for these lists."""
     scored = lists.positives > 0
@@ -126,16 +137,25 @@ def _depth(lists: NeighbourLists, metric: Metric, scored: NDArray[np.bool_]) -> 
 def _check_depth(lists: NeighbourLists, metric: Metric, scored: NDArray[np.bool_]) -> None:
     needed = _depth(lists, metric, scored)
     if needed == float("inf"):
-        known = ", ".join(sorted(_DEPTHS))
-        raise UsageError(
-            f"metric {metric.name!r} needs the whole ranking (or the embeddings), which lists of "
-            f"{lists.k} neighbours are not; use oodml.evaluate, or one of {known}"
-        )
+        raise _needs_more(metric, lists.k)
     if needed > lists.k:
-        raise UsageError(
-            f"metric {metric.name!r} looks at the first {needed} neighbours, the lists hold "
-            f"{lists.k}; search with k={needed}"
-        )
+        raise _needs_longer(metric, int(needed), lists.k)
+
+
+def _needs_more(metric: Metric, k: int) -> UsageError:
+    known = ", ".join(sorted(_DEPTHS))
+    return UsageError(
+        f"metric {metric.name!r} needs the whole ranking (or the embeddings), which lists of "
+        f"{k} neighbours are not; evaluate exactly (oodml.evaluate, or oodml eval without "
+        f"--approximate), or use one of {known}"
+    )
+
+
+def _needs_longer(metric: Metric, needed: int, k: int) -> UsageError:
+    return UsageError(
+        f"metric {metric.name!r} looks at the first {needed} neighbours, the lists hold "
+        f"{k}; search with k={needed}"
+    )
 
 
 def _listed_ranks(lists: NeighbourLists, scored: NDArray[np.bool_]) -> PositiveRanks:

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from oodml.core.errors import DataError
 from oodml.evaluation.embedding_files import read_columns
+from oodml.evaluation.pairing import check_ids
 
-_SAME = {"1": True, "true": True, "same": True, "0": False, "false": False, "different": False}
+_SAME = {"1": True, "1.0": True, "true": True, "same": True}
+_SAME |= {"0": False, "0.0": False, "false": False, "different": False}
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,13 @@ def read_pairs(path: Path, ids: Sequence[str] | None, count: int) -> LabelledPai
     Raises:
         DataError: a missing column, an unknown id or another value; names the file and the row.
     """
-    columns = read_columns(path)
+    columns = {
+        name: tuple(cell.strip() for cell in column) for name, column in read_columns(path).items()
+    }
     for name in ("first", "second", "same"):
         if name not in columns:
             raise DataError(f"{path}: no column {name!r} (found: {', '.join(columns)})")
-    names = ids if ids is not None else [str(row) for row in range(count)]
+    names = check_ids(ids, count, "ids") or [str(row) for row in range(count)]
     row_of = {one: row for row, one in enumerate(names)}
     kind = "id" if ids is not None else "row number"
     rows = {}
@@ -63,5 +67,11 @@ def read_pairs(path: Path, ids: Sequence[str] | None, count: int) -> LabelledPai
         same.append(_SAME[one.lower()])
     folds = None
     if "fold" in columns:
+        if "" in columns["fold"]:
+            place = columns["fold"].index("") + 1
+            raise DataError(
+                f"{path}: data row {place}, column fold is empty; name the fold of every pair, or "
+                "leave the column out"
+            )
         folds = np.unique(np.array(columns["fold"]), return_inverse=True)[1].astype(np.int64)
     return LabelledPairs(rows["first"], rows["second"], np.array(same, np.bool_), folds)

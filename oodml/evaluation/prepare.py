@@ -13,6 +13,7 @@ from oodml.core.errors import DataError, UsageError
 from oodml.evaluation.threads import available_threads, run_in_threads
 
 Similarity = Literal["cosine", "dot", "euclidean"]
+_EINSUM_BUFFER = 8192  # longer rows einsum adds in pieces that depend on the rows around
 _PIECE_BYTES = 1 << 20  # in float64; small enough to stay in a core's cache
 
 
@@ -125,6 +126,8 @@ def _lengths(piece: NDArray[np.float64]) -> NDArray[np.float64]:
     # One C-contiguous float64 row is summed the same way wherever it stands in the array, so
     # duplicates get bit-equal lengths. (A cast inside the reduction would be buffered across rows.)
     with np.errstate(over="ignore"):
+        if piece.shape[1] > _EINSUM_BUFFER:
+            return np.sqrt(np.ascontiguousarray(piece * piece).sum(axis=1))
         return np.sqrt(np.einsum("ij,ij->i", piece, piece))
 
 

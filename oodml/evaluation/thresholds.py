@@ -45,19 +45,19 @@ def positive_thresholds(
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     total = int(offsets[-1])
     result = Thresholds(offsets, np.empty(total), np.empty(total, np.int64), np.empty(total))
-    looped = 0
-    if compiled.compiled_loops_available():
-        looped = min(_SMALL_CLASS, _SMALL_CLASS_BYTES // (8 * queries.rows.shape[1]))
-        _fill_small(result, queries, gallery, pairing, looped)
+    looped, dim = 0, queries.rows.shape[1]
     share = budget_bytes // available_threads()
+    if compiled.compiled_loops_available():
+        looped = min(_SMALL_CLASS, min(_SMALL_CLASS_BYTES, share) // (8 * dim))
+        _fill_small(result, queries, gallery, pairing, looped)
     pieces = []
     for start, stop in _class_runs(pairing.query_class):
         size = int(pairing.last[start] - pairing.first[start])
         if size > looped:
-            step = max(1, share // (48 * size))
+            step = max(1, share // 2 // (48 * size + 8 * dim))
             pieces += [(begin, min(stop, begin + step)) for begin in range(start, stop, step)]
     with one_blas_thread():
-        run_in_threads(lambda at: _fill(result, queries, gallery, pairing, *at), pieces)
+        run_in_threads(lambda at: _fill(result, queries, gallery, pairing, *at, share // 2), pieces)
     return result
 
 
@@ -99,12 +99,16 @@ def _fill(
     pairing: Pairing,
     start: int,
     stop: int,
+    item_bytes: int,
 ) -> None:
-    """Queries start..stop, all of one class."""
+    """Queries start..stop, all of one class; its items take ``item_bytes`` in float64 at a time."""
     first, last = int(pairing.first[start]), int(pairing.last[start])
-    block = queries.rows[start:stop].astype(np.float64) @ gallery.rows[first:last].T.astype(
-        np.float64
-    )
+    block = np.empty((stop - start, last - first))
+    left = queries.rows[start:stop].astype(np.float64)
+    step = max(1, item_bytes // (8 * left.shape[1]))
+    for begin in range(0, last - first, step):
+        items = gallery.rows[first + begin : min(last, first + begin + step)]
+        np.matmul(left, items.astype(np.float64).T, out=block[:, begin : begin + len(items)])
     block -= gallery.half_squares[first:last]
     own = pairing.self_column[start:stop] - first
     inside = np.flatnonzero((own >= 0) & (own < last - first))

@@ -56,6 +56,7 @@ def run_cell(cell: Cell, bench: Workbench, store: CellStore, on_step: OnStep | N
         metrics=list(cell.evaluation["metrics"]),
         ids=[bench.table.image_ids[row] for row in test],
         similarity=cell.evaluation["similarity"],
+        # with the validation classes, so that it is one number for all methods of a level
         train_classes=len(level.train) + len(level.val),
     )
     rows = _metric_rows(report)

@@ -56,7 +56,7 @@ class LadderSettings(_Section):
 class EvaluationSettings(_Section):
     """What is measured on the test classes of each level."""
 
-    metrics: tuple[str, ...] = DEFAULT_METRICS
+    metrics: tuple[str, ...] = Field(DEFAULT_METRICS, min_length=1)
     similarity: Literal["cosine", "dot", "euclidean"] = "cosine"
     shots: tuple[int, ...] = Field((5,), description="k of the k-shot accuracies")
     episodes: int = Field(10, ge=1, description="episodes a k, of those in the ladder")

@@ -87,7 +87,8 @@ def test_groups(files):
     table = run(*arguments, "--groups", folder / "groups.csv").stdout
     assert f"{found['even']:.4f}" in table.split("by group")[1]
     for text, message in [
-        ("class,group\nclass 0,a\n", "no group for class 'class 1'"),
+        ("class,group\nclass 0,a\n", "groups.csv: no group for class 'class 1' (4 missing)"),
+        ("class,group\nclass 0,\n", "class 'class 0' has an empty group"),
         ("class,group\nclass 0,a\nclass 0,b\n", "class 'class 0' is in 'a' and in 'b'"),
         ("class,set\nclass 0,a\n", "no column 'group'"),
     ]:
@@ -95,6 +96,16 @@ def test_groups(files):
         result = run(*arguments, "--groups", folder / "groups.csv", code=1)
         assert isinstance(result.exception, OodmlError)
         assert message in str(result.exception)
+
+
+def test_group_names_are_plain_text(files):
+    folder, _ = files
+    lines = [f"class {i},[/odd]" for i in range(5)]
+    (folder / "groups.csv").write_text("class,group\n" + "\n".join(lines) + "\n")
+    arguments = [folder / "e.parquet", "--labels", "label", "--groups", folder / "groups.csv"]
+    assert "[/odd]" in run(*arguments).stdout
+    result = run(*arguments, "--metrics", "nmi", code=1)
+    assert "needs a retrieval metric" in str(result.exception)
 
 
 def test_approximate(files):
@@ -113,11 +124,21 @@ def test_approximate(files):
     assert "APPROXIMATE" in run(*arguments, 3, "--metrics", "recall_at_2").stdout
     for more, message in [
         (["--metrics", "map_at_r"], "search with k=5"),
+        (["--metrics", "recall_at_5"], "search with k=5"),
+        (["--metrics", "nmi"], "without --approximate"),
+        (["--probes", 0], "probes=0"),
         (["--save-ranks", folder / "r.parquet"], "--approximate finds no ranks"),
     ]:
         result = run(*arguments, 3, *more, code=1)
         assert isinstance(result.exception, OodmlError)
         assert message in str(result.exception)
+
+
+def test_options_of_the_other_kind_of_search(files):
+    folder, _ = files
+    for more in (["--index", "Flat"], ["--probes", 4]):
+        result = run(folder / "e.parquet", "--labels", "label", *more, code=1)
+        assert "go with --approximate" in str(result.exception)
 
 
 def test_messages(files):

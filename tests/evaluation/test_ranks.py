@@ -326,6 +326,27 @@ def test_engines_agree_on_few_and_many_positives(kind, classes, monkeypatch):
         assert np.array_equal(getattr(one, name), getattr(other, name)), name
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [3, 20, 150])
+def test_query_classes_that_the_gallery_lacks(kind, size):
+    """Between, before and after classes that it has; their queries have no positives."""
+    rows, labels = clustered(5 * size, 5, 8, seed=size)
+    labels = np.sort(labels)
+    rows += labels[:, None] * 0.1
+    kept = np.isin(labels, (1, 3))
+    asked = np.arange(0, len(rows), 1 + size // 10)
+    ranks = positive_ranks(
+        rows[asked], labels[asked], gallery_embeddings=rows[kept], gallery_labels=labels[kept],
+        similarity=kind,
+    )  # fmt: skip
+    lists = reference.ranked_lists(
+        rows[asked], labels[asked], rows[kept], labels[kept], kind=kind,
+        self_of=[None] * len(asked),
+    )  # fmt: skip
+    check(ranks, lists)
+    assert (ranks.positives == 0).any()
+
+
 @pytest.mark.parametrize("with_gallery", [False, True])
 @pytest.mark.parametrize(
     ("classes", "noise", "way"),

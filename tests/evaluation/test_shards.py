@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from oodml.core.errors import DataError, UsageError
-from oodml.evaluation import GalleryShard, positive_ranks, sharded_positive_ranks
+from oodml.evaluation import GalleryShard, compiled, positive_ranks, sharded_positive_ranks
 
 
 @pytest.fixture
@@ -28,6 +28,13 @@ def split(rows, labels, ids, edges=(0, 50, 51, 200, 400)):
     return [
         GalleryShard(rows[a:b], labels[a:b], ids[a:b] if ids else None) for a, b in pairwise(edges)
     ]
+
+
+@pytest.fixture(autouse=True, params=["compiled", "torch"])
+def engine(request, monkeypatch):
+    """Every test here runs on both counting engines."""
+    if request.param == "torch":
+        monkeypatch.setattr(compiled, "compiled_loops_available", lambda: False)
 
 
 def same(one, other):
@@ -54,6 +61,19 @@ def test_shards_add_up(data, kind):
         *asked, shards, ids=ids[:120], similarity=kind, devices=("cpu", "cpu")
     )
     assert same(threads, whole)
+
+
+def test_classes_that_a_shard_lacks():
+    random = np.random.default_rng(1)
+    labels = np.sort(random.integers(0, 40, 120))
+    rows = random.normal(size=(40, 6))[labels] + random.normal(size=(120, 6))
+    whole = positive_ranks(rows, labels, gallery_embeddings=rows, gallery_labels=labels)
+    table = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    for query, order in enumerate(np.argsort(-(table @ table.T), axis=1, kind="stable")):
+        hits = np.flatnonzero(labels[order] == labels[query]) + 1
+        assert whole.of(query).tolist() == hits.tolist()
+    shards = split(rows, labels, None, edges=(0, 30, 60, 90, 120))
+    assert same(sharded_positive_ranks(rows, labels, shards), whole)
 
 
 def test_without_ids(data):

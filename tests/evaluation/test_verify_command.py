@@ -74,6 +74,7 @@ def _ids(folder):
         ("first,second,same\nim0,im99,1\n", "data row 1, column second: no embedding has the id"),
         ("first,second,same\nim0,im1,1\nim0,im2,maybe\n", "data row 2, column same: 'maybe'"),
         ("first,second,same\nim0,im1,1\nim0,im2,1\n", "pairs of both kinds"),
+        ("first,second,same,fold\nim0,im1,1,a\nim0,im2,0,\n", "data row 2, column fold is empty"),
     ],
 )
 def test_wrong_pairs(files, capsys, text, message):
@@ -82,6 +83,31 @@ def test_wrong_pairs(files, capsys, text, message):
     command = ["verify", str(folder / "e.parquet"), "--pairs", str(folder / "bad.csv")]
     assert run_command(command) == 1
     assert message in capsys.readouterr().err
+
+
+def test_wrong_use(files, capsys):
+    folder, _, _ = files
+    pairs = ["--pairs", str(folder / "rows.csv")]
+    assert run_command(["verify", str(folder / "e.npy"), *pairs, "--folds", "3"]) == 2
+    assert "has a column fold" in capsys.readouterr().err
+    (folder / "twice.csv").write_text("id\n" + "a\n" * 2 + "".join(f"b{i}\n" for i in range(58)))
+    ids = ["--ids", str(folder / "twice.csv")]
+    assert run_command(["verify", str(folder / "e.npy"), *pairs, *ids]) == 1
+    assert "'a' stands again" in capsys.readouterr().err
+    np.save(folder / "scalar.npy", np.float32(1))
+    assert run_command(["verify", str(folder / "scalar.npy"), *pairs]) == 1
+    assert "expected an array [N, D]" in capsys.readouterr().err
+
+
+def test_spaces_numbers_and_brackets(files, capsys):
+    folder, pairs, _ = files
+    text = (folder / "ids.csv").read_text().replace(",same\n", ", 1.0\n").replace("im", " im")
+    (folder / "loose.csv").write_text(text.replace("first,second, 1.0", "first,second,same"))
+    (folder / "run[a]").mkdir()
+    embeddings = (folder / "e.parquet").rename(folder / "run[a]" / "e.parquet")
+    out = printed(capsys, "verify", embeddings, "--pairs", folder / "loose.csv")
+    assert f"{verification(*pairs).auc:.4f}" in out
+    assert "run[a]" in "".join(out.split())
 
 
 def test_metrics_are_listed_with_formula_and_source(capsys):

@@ -237,6 +237,7 @@ def test_a_ladder_file_serves_as_well_as_a_generated_one(spec_file: Path, tmp_pa
         ({"seeds": [1, 1]}, "distinct"),
         ({"schema_version": 9}, "this oodml reads 1"),
         ({"name": "Not a name"}, "'name'"),
+        ({"evaluation": {"metrics": []}}, "'evaluation.metrics'"),
         (
             {"evaluation": {"metrics": ["recal_at_1"]}},
             r"file\.toml: evaluation\.metrics: .*did you mean",
