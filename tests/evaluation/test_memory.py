@@ -35,3 +35,30 @@ def test_budget(engine):
     # 12,000 x 12,000 similarities would be 549 MiB. Besides the 32 MiB: a copy of the rows (2 MiB),
     # the result (48,000 pairs, 4 MiB) and what the allocator keeps.
     assert float(run.stdout) < 32 + 24
+
+
+ONE_CLASS = """
+import tracemalloc
+import numpy as np
+from oodml.evaluation import positive_ranks
+random = np.random.default_rng(0)
+rows = random.standard_normal((40_000, 256), dtype=np.float32)
+asked = rows[:2] + 1
+positive_ranks(asked[:, :8], [0, 0], gallery_embeddings=rows[:50, :8], gallery_labels=[0] * 50)
+labels = np.zeros(40_000, np.int64)
+tracemalloc.start()
+before = tracemalloc.get_traced_memory()[0]
+positive_ranks(
+    asked, labels[:2], gallery_embeddings=rows, gallery_labels=labels, memory_mib=4
+)
+print((tracemalloc.get_traced_memory()[1] - before) / 2**20)
+"""
+
+
+def test_one_large_class():
+    run = subprocess.run(
+        [sys.executable, "-c", ONE_CLASS], capture_output=True, text=True, check=True
+    )
+    # Its rows in float64 would be 78 MiB. Besides the 4 MiB: a copy of the rows (39 MiB), the
+    # result (80,000 pairs, 11 MiB) and gallery positions and labels.
+    assert float(run.stdout) < 4 + 39 + 11 + 8
