@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import UsageError
-from oodml.evaluation.clustering.seeding import nearest, spread_seeds
+from oodml.evaluation.clustering.seeding import in_pieces, nearest, spread_seeds
 
 # A point changes its centre only for a gain in similarity beyond the rounding of float32 products.
 _GAIN = 1e-6
@@ -132,10 +132,16 @@ def _reassign(
     """
     has_moved = np.zeros(len(centres), bool)
     has_moved[moved] = True
-    own_moved = has_moved[assignment]
-    at = np.flatnonzero(own_moved)
-    own = centres[assignment[at]]
-    now = np.einsum("ij,ij->i", points[at], own) - 0.5 * np.einsum("ij,ij->i", own, own)
+    at = np.flatnonzero(has_moved[assignment])
+    now = np.empty(len(at), np.float32)
+    halves = 0.5 * np.einsum("ij,ij->i", centres, centres)
+
+    def update(piece: slice) -> None:
+        rows = at[piece]
+        own = assignment[rows]
+        now[piece] = np.einsum("ij,ij->i", points[rows], centres[own]) - halves[own]
+
+    in_pieces(update, len(at), points.shape[1], budget)
     # Centres that stayed were no better than the old own centre, so only points whose own centre
     # went away from them can prefer one of those now.
     away = at[now < similarity[at]]
@@ -156,13 +162,15 @@ def _take_better(
     budget: int,
 ) -> None:
     targets = centres[candidates]
-    step = max(1, budget // (8 * len(candidates) + 8 * points.shape[1]))
-    for start in range(0, len(which), step):
-        rows = which[start : start + step]
+
+    def take(at: slice) -> None:
+        rows = which[at]
         found, value = nearest(points[rows], targets)
         better = value > similarity[rows] + _GAIN * np.abs(value)
         assignment[rows[better]] = candidates[found[better]]
         similarity[rows[better]] = value[better]
+
+    in_pieces(take, len(which), len(candidates), budget)
 
 
 def _fill_empty(

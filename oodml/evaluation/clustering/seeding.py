@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from oodml.evaluation.threads import available_threads, one_blas_thread, run_in_threads
+
 _ROUNDS = 100
+_PIECE_CELLS = 1 << 18  # similarities of one piece: what stays in a core's cache
+_PIECE_ROWS = 256
 _CANDIDATES = 1000
 
 
@@ -53,6 +59,20 @@ def nearest(
     return found, block[np.arange(len(points)), found]
 
 
+def in_pieces(function: Callable[[slice], None], rows: int, columns: int, budget: int) -> None:
+    """Call ``function`` for slices of ``range(rows)``, several at a time.
+
+    A piece takes about 8 bytes for each of its rows and columns. Unless the budget is too small for
+    so many threads, their number does not change the pieces, and so not the rounding of products,
+    which take one thread each.
+    """
+    most = max(1, budget // (8 * columns * available_threads()))
+    step = min(most, max(_PIECE_ROWS, _PIECE_CELLS // columns))
+    slices = [slice(start, min(rows, start + step)) for start in range(0, rows, step)]
+    with one_blas_thread():
+        run_in_threads(function, slices)
+
+
 def _draw(
     distance: NDArray[np.float64], size: int, random: np.random.Generator
 ) -> NDArray[np.int64]:
@@ -98,10 +118,11 @@ def _absorb(
     budget: int,
 ) -> None:
     centres = points[drawn]
-    step = max(1, budget // (8 * len(drawn) + 8 * points.shape[1]))
-    for start in range(0, len(points), step):
-        at = slice(start, start + step)
+
+    def take(at: slice) -> None:
         found, value = nearest(points[at], centres)
         better = value > similarity[at]
         assignment[at][better] = first + found[better]
         similarity[at][better] = value[better]
+
+    in_pieces(take, len(points), len(drawn), budget)
