@@ -186,9 +186,10 @@ def count_by_narrowing(kept: Any, sizes: Any, bounds: Any) -> tuple[int, int]:
     found = 0
     for r in range(kept.shape[0]):
         size = sizes[r]
-        last = bounds.offsets[r + 1]
-        for first in range(bounds.offsets[r], last, _STEPS):
-            size = _keep(kept[r], size, bounds.low[first], kept[r])
+        begin, last = bounds.offsets[r], bounds.offsets[r + 1]
+        for first in range(begin, last, _STEPS):
+            if first > begin:
+                size = _keep(kept[r], size, bounds.low[first], kept[r])
             if size == 0:
                 break
             until = min(last, first + _STEPS)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import UsageError
-from oodml.evaluation.clustering.seeding import in_pieces, nearest, spread_seeds
+from oodml.evaluation.clustering.seeding import half_squares, in_pieces, nearest, spread_seeds
 
 # A point changes its centre only for a gain in similarity beyond the rounding of float32 products.
 _GAIN = 1e-6
@@ -134,7 +134,7 @@ def _reassign(
     has_moved[moved] = True
     at = np.flatnonzero(has_moved[assignment])
     now = np.empty(len(at), np.float32)
-    halves = 0.5 * np.einsum("ij,ij->i", centres, centres)
+    halves = half_squares(centres)
 
     def update(piece: slice) -> None:
         rows = at[piece]
@@ -162,10 +162,11 @@ def _take_better(
     budget: int,
 ) -> None:
     targets = centres[candidates]
+    halves = half_squares(targets)
 
     def take(at: slice) -> None:
         rows = which[at]
-        found, value = nearest(points[rows], targets)
+        found, value = nearest(points[rows], targets, halves)
         better = value > similarity[rows] + _GAIN * np.abs(value)
         assignment[rows[better]] = candidates[found[better]]
         similarity[rows[better]] = value[better]

@@ -49,12 +49,17 @@ def spread_seeds(
     return seeds, assignment, similarity
 
 
+def half_squares(centres: NDArray[np.float32]) -> NDArray[np.float32]:
+    """|c|^2 / 2 of every centre: float32 [k]."""
+    return 0.5 * np.einsum("ij,ij->i", centres, centres)
+
+
 def nearest(
-    points: NDArray[np.float32], centres: NDArray[np.float32]
+    points: NDArray[np.float32], centres: NDArray[np.float32], halves: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The nearest centre of every point and its similarity x . c - |c|^2 / 2."""
     block = points @ centres.T
-    block -= 0.5 * np.einsum("ij,ij->i", centres, centres)
+    block -= halves
     found = block.argmax(axis=1)
     return found, block[np.arange(len(points)), found]
 
@@ -118,9 +123,10 @@ def _absorb(
     budget: int,
 ) -> None:
     centres = points[drawn]
+    halves = half_squares(centres)
 
     def take(at: slice) -> None:
-        found, value = nearest(points[at], centres)
+        found, value = nearest(points[at], centres, halves)
         better = value > similarity[at]
         assignment[at][better] = first + found[better]
         similarity[at][better] = value[better]
