@@ -48,3 +48,14 @@ def vector_data(oodml_home: Path, tmp_path: Path) -> str:
     added = ["data", "add", "toy", "--kind", "vectors", "--table", str(tmp_path / "toy.parquet")]
     assert run_command(added) == 0
     return "toy"
+
+
+@pytest.fixture(params=["compiled", "torch"])
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Which engine counts; a test that uses this runs on both."""
+    from oodml.evaluation import compiled
+
+    name: str = request.param
+    if name == "torch":
+        monkeypatch.setattr(compiled, "compiled_loops_available", lambda: False)
+    return name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -12,7 +12,7 @@ from oodml.cli.eval_tables import neighbours_json, print_neighbours, print_repor
 from oodml.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from oodml.evaluation import NeighbourLists, Report
+    from oodml.evaluation import Report
     from oodml.evaluation.embedding_files import LabelledEmbeddings
 
 
@@ -74,7 +74,15 @@ def eval_command(
     ),
 ) -> None:
     """Score EMBEDDINGS by exact retrieval: every image a query against all others, or a gallery."""
-    from oodml.evaluation import check_listed_metrics, evaluate, save_ranks
+    from oodml.evaluation import (
+        DEFAULT_METRICS,
+        approximate_neighbours,
+        check_listed_metrics,
+        evaluate,
+        metrics_from_neighbours,
+        metrics_within,
+        save_ranks,
+    )
     from oodml.evaluation.embedding_files import read_groups, read_labelled
     from oodml.evaluation.report import resolve_metrics
 
@@ -96,11 +104,12 @@ def eval_command(
     others = None
     if gallery is not None:
         others = read_labelled(gallery, gallery_labels or labels, gallery_ids)
+    given = _as_arguments(rows, others)
     if approximate is not None:
-        lists, scores = _approximate(
-            rows, others, names, k=approximate, index=index or "auto", probes=16 if probes is None else probes,
-            similarity=similarity, device=device or "cpu",
-        )  # fmt: skip
+        options = {"index": index, "probes": probes, "device": device}
+        given |= {name: value for name, value in options.items() if value is not None}
+        lists = approximate_neighbours(**given, k=approximate, similarity=similarity)
+        scores = metrics_from_neighbours(lists, names or metrics_within(lists, DEFAULT_METRICS))
         if as_json:
             typer.echo(json.dumps(neighbours_json(lists, scores), indent=2))
         else:
@@ -109,13 +118,8 @@ def eval_command(
     if group_of is not None and (missing := set(rows.labels) - {""} - set(group_of)):
         raise DataError(f"{groups}: no group for class {min(missing)!r} ({len(missing)} missing)")
     report = evaluate(
-        rows.embeddings,
-        rows.labels,
-        names,
-        ids=rows.ids,
-        gallery_embeddings=None if others is None else others.embeddings,
-        gallery_labels=None if others is None else others.labels,
-        gallery_ids=None if others is None else others.ids,
+        **given,
+        metrics=names,
         similarity=similarity,
         memory_mib=memory,
         device=device,
@@ -171,38 +175,16 @@ def _draw_retrieval(
     save_picture(picture, path)
 
 
-def _approximate(
-    rows: LabelledEmbeddings,
-    others: LabelledEmbeddings | None,
-    names: list[str] | None,
-    *,
-    k: int,
-    index: str,
-    probes: int,
-    similarity: str,
-    device: str,
-) -> tuple[NeighbourLists, dict[str, float]]:
-    from oodml.evaluation import (
-        DEFAULT_METRICS,
-        approximate_neighbours,
-        metrics_from_neighbours,
-        metrics_within,
-    )
-
-    lists = approximate_neighbours(
-        rows.embeddings,
-        rows.labels,
-        k,
-        ids=rows.ids,
-        gallery_embeddings=None if others is None else others.embeddings,
-        gallery_labels=None if others is None else others.labels,
-        gallery_ids=None if others is None else others.ids,
-        similarity=similarity,
-        index=index,
-        probes=probes,
-        device=device,
-    )
-    return lists, metrics_from_neighbours(lists, names or metrics_within(lists, DEFAULT_METRICS))
+def _as_arguments(rows: LabelledEmbeddings, others: LabelledEmbeddings | None) -> dict[str, Any]:
+    """Queries and gallery by the names that `evaluate` and `approximate_neighbours` have for them."""
+    given = {"embeddings": rows.embeddings, "labels": rows.labels, "ids": rows.ids}
+    if others is not None:
+        given |= {
+            "gallery_embeddings": others.embeddings,
+            "gallery_labels": others.labels,
+            "gallery_ids": others.ids,
+        }
+    return given
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -66,12 +66,7 @@ def neighbours_json(lists: NeighbourLists, metrics: Mapping[str, float]) -> dict
         "probes": lists.probes,
         "list_recall": _or_none(lists.list_recall),
         "checked_queries": lists.checked_queries,
-        "counts": {
-            "queries": int((lists.positives > 0).sum()),
-            "queries_without_positives": int((lists.positives == 0).sum()),
-            "unlabelled_queries": lists.unlabelled_queries,
-            "gallery": int(lists.gallery_sizes.max()),
-        },
+        "counts": _counts(lists),
         "similarity": lists.similarity,
     }
 
@@ -87,17 +82,13 @@ def print_neighbours(
     if lists.checked_queries:
         found = f"{lists.list_recall:.4f}, measured on {lists.checked_queries} queries"
     probes = f" ({lists.probes} probes)" if "IVF" in lists.index else ""
+    counts = _counts(lists)
     caption = (
         f"APPROXIMATE: first {lists.k} neighbours by {lists.index}{probes}, "
         f"{lists.similarity}; share of the true ones found: {found}; "
-        f"{int((lists.positives > 0).sum())} queries, gallery {int(lists.gallery_sizes.max())}"
+        f"{counts['queries']} queries, gallery {counts['gallery']}"
     )
-    for count, text in (
-        (int((lists.positives == 0).sum()), "queries without a positive left out"),
-        (lists.unlabelled_queries, "unlabelled rows are distractors only"),
-        (unused_labels, "labels have no embedding"),
-    ):
-        caption += f"; {count} {text}" if count else ""
+    caption = "; ".join([caption, *_notes(counts, unused_labels)])
     table = Table(title=title, caption=caption, caption_justify="left")
     table.add_column("metric")
     table.add_column("mean per query, about", justify="right")
@@ -123,19 +114,33 @@ def _print_groups(report: Report, groups: Mapping[str, str]) -> None:
 
 def _caption(report: Report, unused_labels: int) -> str:
     counts = report.counts
-    parts = [
+    what = (
         f"{counts['queries']} queries of {counts['classes']} classes, "
         f"gallery {counts['gallery']}, {report.ranks.similarity}"
-    ]
-    notes = {
+    )
+    return "; ".join([what, *_notes(counts, unused_labels)])
+
+
+def _counts(lists: NeighbourLists) -> dict[str, int]:
+    """By the names that the counts of a report have."""
+    return {
+        "queries": int((lists.positives > 0).sum()),
+        "queries_without_positives": int((lists.positives == 0).sum()),
+        "unlabelled_queries": lists.unlabelled_queries,
+        "gallery": int(lists.gallery_sizes.max()),
+    }
+
+
+def _notes(counts: Mapping[str, int], unused_labels: int) -> list[str]:
+    """What a reader should know of the counts, if there is anything."""
+    texts = {
         "queries_without_positives": "queries without a positive left out",
         "unlabelled_queries": "unlabelled rows are distractors only",
         "tied_positives": "positives tied with a negative (gallery order decides)",
+        "unused_labels": "labels have no embedding",
     }
-    parts += [f"{counts[key]} {text}" for key, text in notes.items() if counts[key]]
-    if unused_labels:
-        parts.append(f"{unused_labels} labels have no embedding")
-    return "; ".join(parts)
+    known = {**counts, "unused_labels": unused_labels}
+    return [f"{known[key]} {text}" for key, text in texts.items() if known.get(key)]
 
 
 def _or_none(value: float) -> float | None:

@@ -10,11 +10,6 @@ import typer
 app = typer.Typer(no_args_is_help=True, help="Metrics that oodml eval and benchmarks know.")
 
 
-@app.callback()
-def _group() -> None:
-    """Metrics that oodml eval and benchmarks know."""
-
-
 @app.command("list")
 def list_command(
     as_json: Annotated[bool, typer.Option("--json", help="machine-readable output")] = False,

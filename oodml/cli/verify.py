@@ -48,7 +48,7 @@ def verify(
         given.first,
         given.second,
         given.same,
-        folds=(folds or 10) if given.folds is None else given.folds,
+        folds=(10 if folds is None else folds) if given.folds is None else given.folds,
     )
     if as_json:
         plain = asdict(report)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodml.core.errors import DataError, UsageError
+from oodml.core.errors import UsageError
 from oodml.evaluation.close_calls import TIE_TOLERANCE
 from oodml.evaluation.faiss_index import (
     create_index,
@@ -17,16 +17,10 @@ from oodml.evaluation.faiss_index import (
     index_description,
     training_rows,
 )
+from oodml.evaluation.inputs import check_gallery_arguments, read_input
 from oodml.evaluation.neighbour_lists import NeighbourLists
-from oodml.evaluation.pairing import Pairing, check_ids, pair_up
-from oodml.evaluation.prepare import (
-    PreparedRows,
-    Similarity,
-    as_matrix,
-    check_similarity,
-    largest_length,
-    prepare,
-)
+from oodml.evaluation.pairing import Pairing
+from oodml.evaluation.prepare import PreparedRows, Similarity, check_similarity, prepare
 
 _PIECE_BYTES = 64 << 20
 
@@ -79,10 +73,7 @@ def approximate_neighbours(
         DataError: shapes or lengths that do not fit, NaN (naming the row), repeated ids.
     """
     kind = check_similarity(similarity)
-    if (gallery_embeddings is None) != (gallery_labels is None):
-        raise UsageError("gallery_embeddings and gallery_labels go together: give both or neither")
-    if gallery_embeddings is None and gallery_ids is not None:
-        raise UsageError("gallery_ids without gallery_embeddings; use ids")
+    check_gallery_arguments(gallery_embeddings, gallery_labels, gallery_ids)
     for name, value, least in (
         ("k", k, 1), ("probes", probes, 1), ("spare", spare, 0),
         ("checked_queries", checked_queries, 0),
@@ -90,31 +81,21 @@ def approximate_neighbours(
         if value < least:
             raise UsageError(f"{name}={value}: give at least {least}")
     import_faiss()
-    matrix = as_matrix(embeddings, "embeddings", ids)
-    names = check_ids(ids, len(matrix), "ids")
-    gallery, gallery_names = matrix, names
-    if gallery_embeddings is not None:
-        gallery = as_matrix(gallery_embeddings, "gallery_embeddings", gallery_ids)
-        gallery_names = check_ids(gallery_ids, len(gallery), "gallery_ids")
-    _check_shapes(matrix, labels, gallery, gallery_labels)
-    pairing = pair_up(labels, gallery_labels, names, gallery_names)
+    everything = read_input(
+        embeddings, labels, ids, gallery_embeddings, gallery_labels, gallery_ids
+    )
+    pairing, gallery = everything.pairing, everything.gallery
     given = np.argsort(pairing.query_rows, kind="stable")
     if not len(given) or not len(gallery):
         raise UsageError("approximate_neighbours: no labelled query, or an empty gallery")
-    largest = 1.0
-    if kind != "cosine":
-        largest = max(
-            largest_length(matrix, "embeddings"), largest_length(gallery, "gallery_embeddings")
-        )
-    own = _own_rows(pairing)[given]
-    search = _Search(matrix, gallery, pairing.query_rows[given], own, kind, largest, k)
+    own, largest = _own_rows(pairing)[given], everything.largest(kind)
+    search = _Search(everything.queries, gallery, pairing.query_rows[given], own, kind, largest, k)
     description = index_description(index, len(gallery))
     checked = _checked(len(given), checked_queries)
     built, best = _build(search, description, probes, device, checked)
     rows, scores = _find(search, built, spare)
-    query_ids = names or tuple(str(row) for row in range(len(matrix)))
     return NeighbourLists(
-        query_ids=tuple(query_ids[row] for row in search.query_rows),
+        query_ids=tuple(everything.query_ids[row] for row in search.query_rows),
         labels=pairing.query_class[given],
         class_names=pairing.class_names,
         positives=pairing.positives()[given],
@@ -267,17 +248,3 @@ def _pieces(rows: int, row_bytes: int) -> Iterator[slice]:
     step = max(1, _PIECE_BYTES // row_bytes)
     for start in range(0, rows, step):
         yield slice(start, min(rows, start + step))
-
-
-def _check_shapes(
-    matrix: NDArray[Any], labels: Any, gallery: NDArray[Any], gallery_labels: Any
-) -> None:
-    if len(labels) != len(matrix):
-        raise DataError(f"labels: {len(labels)} labels for {len(matrix)} rows")
-    if gallery_labels is not None and len(gallery_labels) != len(gallery):
-        raise DataError(f"gallery_labels: {len(gallery_labels)} labels for {len(gallery)} rows")
-    if gallery.shape[1] != matrix.shape[1]:
-        raise DataError(
-            f"embeddings have {matrix.shape[1]} columns, gallery_embeddings have "
-            f"{gallery.shape[1]}; both must come from one model"
-        )

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from oodml.evaluation.close_calls import Tally, clear_margin, second_look
-from oodml.evaluation.pairing import Pairing
+from oodml.evaluation.pairing import Pairing, class_runs
 from oodml.evaluation.prepare import PreparedRows
 from oodml.evaluation.thresholds import Thresholds
 
@@ -175,10 +174,7 @@ def _mask_own_class(tile: torch.Tensor, pairing: Pairing, rows: slice, over: sli
     begin = int(np.searchsorted(pairing.last[rows], over.start, side="right"))
     end = int(np.searchsorted(pairing.first[rows], over.stop, side="left"))
     first, last = pairing.first[rows][begin:end], pairing.last[rows][begin:end]
-    # By class, not by ``first``: a class without gallery items shares it with the next one.
-    borders = np.flatnonzero(np.diff(pairing.query_class[rows][begin:end])) + 1
-    edges = [0, *borders.tolist(), len(first)]
-    for start, stop in pairwise(edges if len(first) else []):
+    for start, stop in class_runs(pairing.query_class[rows][begin:end]):
         left, right = max(int(first[start]), over.start), min(int(last[start]), over.stop)
         if left < right:
             members = slice(begin + start, begin + stop)

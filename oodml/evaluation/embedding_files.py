@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,7 @@ def read_groups(path: Path) -> dict[str, str]:
     Raises:
         DataError: a file that cannot be read, a missing column, or a class with two groups.
     """
-    columns = read_columns(path)
-    for name in ("class", "group"):
-        if name not in columns:
-            raise DataError(f"{path}: no column {name!r} (found: {', '.join(columns)})")
+    columns = read_columns(path, ("class", "group"))
     group_of: dict[str, str] = {}
     for one, group in zip(columns["class"], columns["group"], strict=True):
         if not group:
@@ -88,10 +86,21 @@ def read_groups(path: Path) -> dict[str, str]:
     return group_of
 
 
-def read_columns(path: Path) -> dict[str, tuple[str, ...]]:
-    """A CSV or Parquet file as columns of text; empty cells and nulls become ``""``."""
-    if path.suffix.lower() == ".parquet":
-        return _parquet_columns(path)
+def read_columns(path: Path, needed: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """A CSV or Parquet file as columns of text; empty cells and nulls become ``""``.
+
+    Raises:
+        DataError: a file that cannot be read, or one of the columns ``needed`` is not there.
+    """
+    read = _parquet_columns if path.suffix.lower() == ".parquet" else _csv_columns
+    columns = read(path)
+    for name in needed:
+        if name not in columns:
+            raise DataError(f"{path}: no column {name!r} (found: {', '.join(columns)})")
+    return columns
+
+
+def _csv_columns(path: Path) -> dict[str, tuple[str, ...]]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as handle:
             reader = csv.reader(handle)
@@ -184,9 +193,7 @@ def _read_safetensors(path: Path) -> _Rows:
 def _with_ids(path: Path, rows: _Rows, ids: Path) -> _Rows:
     if rows.ids is not None:
         raise UsageError(f"--ids {ids}: {path} has ids already; leave it out")
-    columns = read_columns(ids)
-    if "id" not in columns:
-        raise DataError(f"{ids}: no column 'id' (found: {', '.join(columns)})")
+    columns = read_columns(ids, ("id",))
     if len(columns["id"]) != len(rows.embeddings):
         raise DataError(
             f"{ids}: {len(columns['id'])} ids, but {path} has {len(rows.embeddings)} rows"
@@ -196,9 +203,7 @@ def _with_ids(path: Path, rows: _Rows, ids: Path) -> _Rows:
 
 
 def _join(path: Path, rows: _Rows, labels: Path) -> LabelledEmbeddings:
-    columns = read_columns(labels)
-    if "label" not in columns:
-        raise DataError(f"{labels}: no column 'label' (found: {', '.join(columns)})")
+    columns = read_columns(labels, ("label",) if rows.ids is None else ("label", "id"))
     if rows.ids is None:
         if len(columns["label"]) != len(rows.embeddings):
             raise DataError(
@@ -206,8 +211,6 @@ def _join(path: Path, rows: _Rows, labels: Path) -> LabelledEmbeddings:
                 "rows; without ids they must match row by row (give ids with --ids)"
             )
         return LabelledEmbeddings(rows.embeddings, columns["label"], columns.get("id"))
-    if "id" not in columns:
-        raise DataError(f"{labels}: no column 'id' (found: {', '.join(columns)})")
     label_of = dict(zip(columns["id"], columns["label"], strict=True))
     if len(label_of) != len(columns["id"]):
         seen: set[str] = set()

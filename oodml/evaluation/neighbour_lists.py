@@ -90,7 +90,7 @@ def metrics_from_neighbours(lists: NeighbourLists, metrics: Sequence[str]) -> di
         raise UsageError("no query has a positive in the gallery; nothing can be scored")
     chosen = {name: get_metric(name) for name in metrics}
     for metric in chosen.values():
-        _check_depth(lists, metric, scored)
+        _check_depth(metric, _depth_in(lists, metric), lists.k)
     ranks = _listed_ranks(lists, scored)
     return {name: float(np.mean(metric(ranks))) for name, metric in chosen.items()}
 
@@ -99,17 +99,12 @@ def check_listed_metrics(metrics: Sequence[str], k: int) -> None:
     """UsageError for a metric that lists of k neighbours can never give, whatever the data."""
     for name in metrics:
         metric = get_metric(name)
-        depth = _DEPTHS.get(metric.definition.name)
-        if depth is None:
-            raise _needs_more(metric, k)
-        if metric.k is not None and metric.k > k:
-            raise _needs_longer(metric, metric.k, k)
+        _check_depth(metric, _depth(metric, positives=0, gallery=0), k)
 
 
 def metrics_within(lists: NeighbourLists, metrics: Sequence[str]) -> list[str]:
     """Those of ``metrics`` that `metrics_from_neighbours` gives for these lists."""
-    scored = lists.positives > 0
-    return [name for name in metrics if _depth(lists, get_metric(name), scored) <= lists.k]
+    return [name for name in metrics if _depth_in(lists, get_metric(name)) <= lists.k]
 
 
 _Depth = Callable[[int, int, int], int]  # of (k of the metric, most positives, gallery size)
@@ -125,37 +120,30 @@ _DEPTHS: dict[str, _Depth] = {
 }
 
 
-def _depth(lists: NeighbourLists, metric: Metric, scored: NDArray[np.bool_]) -> float:
+def _depth(metric: Metric, positives: int, gallery: int) -> float:
     """How many of the first neighbours the metric looks at; infinite if at all."""
     depth = _DEPTHS.get(metric.definition.name)
-    if depth is None:
-        return float("inf")
-    most = int(lists.positives[scored].max(initial=0))
-    return depth(metric.k or 0, most, int(lists.gallery_sizes.max(initial=0)))
+    return float("inf") if depth is None else depth(metric.k or 0, positives, gallery)
 
 
-def _check_depth(lists: NeighbourLists, metric: Metric, scored: NDArray[np.bool_]) -> None:
-    needed = _depth(lists, metric, scored)
+def _depth_in(lists: NeighbourLists, metric: Metric) -> float:
+    most = int(lists.positives.max(initial=0))
+    return _depth(metric, most, int(lists.gallery_sizes.max(initial=0)))
+
+
+def _check_depth(metric: Metric, needed: float, k: int) -> None:
     if needed == float("inf"):
-        raise _needs_more(metric, lists.k)
-    if needed > lists.k:
-        raise _needs_longer(metric, int(needed), lists.k)
-
-
-def _needs_more(metric: Metric, k: int) -> UsageError:
-    known = ", ".join(sorted(_DEPTHS))
-    return UsageError(
-        f"metric {metric.name!r} needs the whole ranking (or the embeddings), which lists of "
-        f"{k} neighbours are not; evaluate exactly (oodml.evaluate, or oodml eval without "
-        f"--approximate), or use one of {known}"
-    )
-
-
-def _needs_longer(metric: Metric, needed: int, k: int) -> UsageError:
-    return UsageError(
-        f"metric {metric.name!r} looks at the first {needed} neighbours, the lists hold "
-        f"{k}; search with k={needed}"
-    )
+        known = ", ".join(sorted(_DEPTHS))
+        raise UsageError(
+            f"metric {metric.name!r} needs the whole ranking (or the embeddings), which lists of "
+            f"{k} neighbours are not; evaluate exactly (oodml.evaluate, or oodml eval without "
+            f"--approximate), or use one of {known}"
+        )
+    if needed > k:
+        raise UsageError(
+            f"metric {metric.name!r} looks at the first {needed} neighbours, the lists hold "
+            f"{k}; search with k={needed}"
+        )
 
 
 def _listed_ranks(lists: NeighbourLists, scored: NDArray[np.bool_]) -> PositiveRanks:

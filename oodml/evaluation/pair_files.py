@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from oodml.core.errors import DataError
 from oodml.evaluation.embedding_files import read_columns
+from oodml.evaluation.inputs import row_names
 from oodml.evaluation.pairing import check_ids
 
 _SAME = {"1": True, "1.0": True, "true": True, "same": True}
@@ -40,12 +41,10 @@ def read_pairs(path: Path, ids: Sequence[str] | None, count: int) -> LabelledPai
         DataError: a missing column, an unknown id or another value; names the file and the row.
     """
     columns = {
-        name: tuple(cell.strip() for cell in column) for name, column in read_columns(path).items()
+        name: tuple(cell.strip() for cell in column)
+        for name, column in read_columns(path, ("first", "second", "same")).items()
     }
-    for name in ("first", "second", "same"):
-        if name not in columns:
-            raise DataError(f"{path}: no column {name!r} (found: {', '.join(columns)})")
-    names = check_ids(ids, count, "ids") or [str(row) for row in range(count)]
+    names = check_ids(ids, count, "ids") or row_names(count)
     row_of = {one: row for row, one in enumerate(names)}
     kind = "id" if ids is not None else "row number"
     rows = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,18 @@ def pair_up(
         unlabelled_gallery=int((gallery_codes == _UNLABELLED).sum()),
         leave_one_out=leave_one_out,
     )
+
+
+def class_runs(codes: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """(start, stop) of every run of equal codes.
+
+    Queries are told apart by class and not by ``Pairing.first``, which a class without gallery
+    items shares with the next one.
+    """
+    if not len(codes):
+        return []
+    borders = np.flatnonzero(np.diff(codes)) + 1
+    return list(pairwise([0, *borders.tolist(), len(codes)]))
 
 
 LabelColumn = list[Any] | NDArray[np.int64]

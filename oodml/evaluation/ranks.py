@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodml.core.errors import DataError, UsageError
+from oodml.core.errors import UsageError
 from oodml.evaluation.close_calls import Tally
 from oodml.evaluation.engines import count_negatives
-from oodml.evaluation.pairing import Pairing, check_ids, pair_up
-from oodml.evaluation.prepare import as_matrix, check_similarity, largest_length, prepare
+from oodml.evaluation.inputs import SearchInput, check_gallery_arguments, read_input
+from oodml.evaluation.pairing import Pairing
+from oodml.evaluation.prepare import Similarity, check_similarity, prepare
 from oodml.evaluation.rank_table import PositiveRanks
 from oodml.evaluation.thresholds import Thresholds, positive_thresholds
 
@@ -66,56 +67,25 @@ def positive_ranks(
         UsageError: an unknown similarity, half a gallery, a memory budget below 1 MiB.
     """
     kind = check_similarity(similarity)
-    if (gallery_embeddings is None) != (gallery_labels is None):
-        raise UsageError("gallery_embeddings and gallery_labels go together: give both or neither")
-    if gallery_embeddings is None and gallery_ids is not None:
-        raise UsageError("gallery_ids without gallery_embeddings; use ids")
+    check_gallery_arguments(gallery_embeddings, gallery_labels, gallery_ids)
     if memory_mib < 1:
         raise UsageError(f"memory_mib={memory_mib}: give at least 1")
-    matrix = as_matrix(embeddings, "embeddings", ids)
-    names = check_ids(ids, len(matrix), "ids")
-    _check_length(labels, len(matrix), "labels")
-    if gallery_embeddings is None:
-        gallery_matrix, gallery_names = matrix, names
-    else:
-        gallery_matrix = as_matrix(gallery_embeddings, "gallery_embeddings", gallery_ids)
-        gallery_names = check_ids(gallery_ids, len(gallery_matrix), "gallery_ids")
-        _check_length(gallery_labels, len(gallery_matrix), "gallery_labels")
-        if gallery_matrix.shape[1] != matrix.shape[1]:
-            raise DataError(
-                f"embeddings have {matrix.shape[1]} columns, gallery_embeddings have "
-                f"{gallery_matrix.shape[1]}; both must come from one model"
-            )
-    pairing = pair_up(labels, gallery_labels, names, gallery_names)
-    thresholds, tally = _count(
-        matrix, gallery_matrix, pairing, kind, memory_mib, embeddings, device
-    )
-    query_ids = names or tuple(str(row) for row in range(len(matrix)))
-    return assemble(pairing, thresholds, tally, query_ids, kind)
+    given = read_input(embeddings, labels, ids, gallery_embeddings, gallery_labels, gallery_ids)
+    where = device or str(getattr(embeddings, "device", "cpu"))
+    thresholds, tally = _count(given, kind, memory_mib << 20, where)
+    return assemble(given.pairing, thresholds, tally, given.query_ids, kind)
 
 
 def _count(
-    matrix: NDArray[Any],
-    gallery_matrix: NDArray[Any],
-    pairing: Pairing,
-    similarity: Any,
-    memory_mib: int,
-    embeddings: Any,
-    device: str | None,
+    given: SearchInput, similarity: Similarity, budget: int, device: str
 ) -> tuple[Thresholds, Tally]:
-    largest = 1.0
-    if similarity != "cosine":
-        largest = max(
-            largest_length(matrix, "embeddings"),
-            largest_length(gallery_matrix, "gallery_embeddings"),
-        )
-    gallery = prepare(gallery_matrix, pairing.gallery_rows, similarity, largest)
+    """By itself, so that the prepared rows are gone when the result is assembled."""
+    pairing, largest = given.pairing, given.largest(similarity)
+    gallery = prepare(given.gallery, pairing.gallery_rows, similarity, largest)
     same = pairing.leave_one_out and pairing.unlabelled_queries == 0
-    queries = gallery if same else prepare(matrix, pairing.query_rows, similarity, largest)
-    budget = memory_mib << 20
+    queries = gallery if same else prepare(given.queries, pairing.query_rows, similarity, largest)
     thresholds = positive_thresholds(queries, gallery, pairing, budget)
-    where = device or str(getattr(embeddings, "device", "cpu"))
-    return thresholds, count_negatives(queries, gallery, pairing, thresholds, budget, where)
+    return thresholds, count_negatives(queries, gallery, pairing, thresholds, budget, device)
 
 
 def assemble(
@@ -170,8 +140,3 @@ def _ties_want_another_order(
     borders = offsets[(offsets > 0) & (offsets < len(before))]
     wrong[borders - 1] = False  # from one query to the next
     return bool(wrong.any())
-
-
-def _check_length(labels: Any, count: int, name: str) -> None:
-    if len(labels) != count:
-        raise DataError(f"{name}: {len(labels)} labels for {count} rows")

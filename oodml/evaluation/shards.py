@@ -20,6 +20,7 @@ from oodml.core.errors import DataError, UsageError
 from oodml.core.progress import track
 from oodml.evaluation.close_calls import Tally
 from oodml.evaluation.engines import count_negatives
+from oodml.evaluation.inputs import labelled_rows, row_names
 from oodml.evaluation.pairing import (
     LabelColumn,
     Pairing,
@@ -97,10 +98,7 @@ def sharded_positive_ranks(
     kind = check_similarity(similarity)
     if not shards:
         raise UsageError("shards: give at least one")
-    matrix = as_matrix(embeddings, "embeddings", ids)
-    if len(labels) != len(matrix):
-        raise DataError(f"labels: {len(labels)} labels for {len(matrix)} rows")
-    names = check_ids(ids, len(matrix), "ids")
+    matrix, names = labelled_rows(embeddings, labels, ids)
     _check_shard_ids(shards)
     query_labels, shards = _comparable(label_column(labels), shards)
     starts = np.cumsum([0] + [len(shard.labels) for shard in shards])
@@ -116,8 +114,7 @@ def sharded_positive_ranks(
         tally.above += one.above
         tally.tied_before += one.tied_before
         tally.tied_after += one.tied_after
-    query_ids = names or tuple(str(row) for row in range(len(matrix)))
-    ranks = assemble(whole, thresholds, tally, query_ids, kind)
+    ranks = assemble(whole, thresholds, tally, names or row_names(len(matrix)), kind)
     return replace(ranks, gallery_sizes=int(starts[-1]) - _in_gallery(ranks.query_ids, ids, shards))
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oodml.evaluation import compiled
-from oodml.evaluation.pairing import Pairing
+from oodml.evaluation.pairing import Pairing, class_runs
 from oodml.evaluation.prepare import PreparedRows
 from oodml.evaluation.threads import available_threads, one_blas_thread, run_in_threads
 
@@ -51,7 +50,7 @@ def positive_thresholds(
         looped = min(_SMALL_CLASS, min(_SMALL_CLASS_BYTES, share) // (8 * dim))
         _fill_small(result, queries, gallery, pairing, looped)
     pieces = []
-    for start, stop in _class_runs(pairing.query_class):
+    for start, stop in class_runs(pairing.query_class):
         size = int(pairing.last[start] - pairing.first[start])
         if size > looped:
             step = max(1, share // 2 // (48 * size + 8 * dim))
@@ -124,11 +123,3 @@ def _fill(
     result.values[piece] = np.take_along_axis(block, order, axis=1)[kept].ravel()
     result.positions[piece] = pairing.gallery_rows[first:last][columns]
     result.lengths[piece] = gallery.lengths[first:last][columns]
-
-
-def _class_runs(codes: NDArray[np.int64]) -> list[tuple[int, int]]:
-    if not len(codes):
-        return []
-    edges = np.flatnonzero(np.diff(codes)) + 1
-    bounds = [0, *edges.tolist(), len(codes)]
-    return list(pairwise(bounds))

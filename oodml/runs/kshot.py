@@ -67,7 +67,7 @@ def kshot_rows(
                 ]
             )
         estimate = t_interval(accuracies, over="episodes")
-        rows.append(result_row(f"accuracy_{shots}_shot", estimate, estimate.n))
+        rows.append(result_row(f"accuracy_{shots}_shot", estimate.value, estimate.n, estimate))
     return rows
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from oodml.evaluation import Report, evaluate, save_ranks
 from oodml.methods import Method
 from oodml.runs.cells import Cell
 from oodml.runs.kshot import kshot_rows
-from oodml.runs.rows import result_row, single_value_row
+from oodml.runs.rows import result_row
 from oodml.runs.store import CellStore
 from oodml.runs.workbench import Workbench
 from oodml.training import Embedder, SealedSource, TrainingSettings, create_selection_rule, embed
@@ -134,8 +133,6 @@ def _metric_rows(report: Report) -> list[dict[str, Any]]:
     queries = report.counts["queries"]
     whole = queries + report.counts["queries_without_positives"]
     return [
-        result_row(name, replace(intervals[name], value=value), queries)
-        if name in intervals
-        else single_value_row(name, value, whole)
+        result_row(name, value, queries if name in intervals else whole, intervals.get(name))
         for name, value in report.metrics.items()
     ]

@@ -12,13 +12,7 @@ from hypothesis import strategies as st
 from oodml.core.errors import DataError, UsageError
 from oodml.evaluation import compiled, positive_ranks
 
-
-@pytest.fixture(autouse=True, params=["compiled", "torch"])
-def engine(request, monkeypatch):
-    """Every test here runs on both counting engines."""
-    if request.param == "torch":
-        monkeypatch.setattr(compiled, "compiled_loops_available", lambda: False)
-    return request.param
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 KINDS = ["cosine", "dot", "euclidean"]

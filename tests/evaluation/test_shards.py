@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from oodml.core.errors import DataError, UsageError
-from oodml.evaluation import GalleryShard, compiled, positive_ranks, sharded_positive_ranks
+from oodml.evaluation import GalleryShard, positive_ranks, sharded_positive_ranks
 
 
 @pytest.fixture
@@ -30,11 +30,7 @@ def split(rows, labels, ids, edges=(0, 50, 51, 200, 400)):
     ]
 
 
-@pytest.fixture(autouse=True, params=["compiled", "torch"])
-def engine(request, monkeypatch):
-    """Every test here runs on both counting engines."""
-    if request.param == "torch":
-        monkeypatch.setattr(compiled, "compiled_loops_available", lambda: False)
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 def same(one, other):

@@ -90,6 +90,9 @@ def test_wrong_use(files, capsys):
     pairs = ["--pairs", str(folder / "rows.csv")]
     assert run_command(["verify", str(folder / "e.npy"), *pairs, "--folds", "3"]) == 2
     assert "has a column fold" in capsys.readouterr().err
+    ids = str(folder / "ids.csv")
+    assert run_command(["verify", str(folder / "e.parquet"), "--pairs", ids, "--folds", "0"]) == 2
+    assert "folds=0: expected 2 to" in capsys.readouterr().err
     (folder / "twice.csv").write_text("id\n" + "a\n" * 2 + "".join(f"b{i}\n" for i in range(58)))
     ids = ["--ids", str(folder / "twice.csv")]
     assert run_command(["verify", str(folder / "e.npy"), *pairs, *ids]) == 1
