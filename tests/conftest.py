@@ -53,7 +53,7 @@ def vector_data(oodml_home: Path, tmp_path: Path) -> str:
 @pytest.fixture(params=["compiled", "torch"])
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Which engine counts; a test that uses this runs on both."""
-    from oodml.evaluation import compiled
+    from oodml.evaluation.ranks.engines import compiled
 
     name: str = request.param
     if name == "torch":

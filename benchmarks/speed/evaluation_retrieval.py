@@ -55,7 +55,7 @@ def oodml(rows: Any, labels: Any, device: str) -> dict[str, float]:
 
 def oodml_torch(rows: Any, labels: Any, device: str) -> dict[str, float]:
     """oodml without its compiled loops: the engine of GPUs, on the CPU."""
-    from oodml.evaluation import compiled
+    from oodml.evaluation.ranks.positive_ranks.engines import compiled
 
     compiled.compiled_loops_available = lambda: False
     return oodml(rows, labels, device)

@@ -21,8 +21,8 @@ from shift_reference import (
     timed,
 )
 
+from oodml.shift.distance.means import ClassMeans
 from oodml.shift.generators import GENERATORS, Partition, Problem
-from oodml.shift.means import ClassMeans
 from oodml.shift.start import class_units
 
 

@@ -25,8 +25,8 @@ from shift_reference import (
 )
 
 from oodml.shift import generate_ladder
+from oodml.shift.distance.means import ClassMeans
 from oodml.shift.generators.large import Moments
-from oodml.shift.means import ClassMeans
 
 _LEFT, _RIGHT, _DIMS = 11_318, 11_316, 2048
 _SWAPS = 500

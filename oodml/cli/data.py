@@ -126,7 +126,7 @@ def verify_command(
 def _listed() -> list[dict[str, Any]]:
     from oodml.datasets.added import added_names, added_record
     from oodml.datasets.registry import builtin_datasets, dataset_kinds
-    from oodml.datasets.rendering import cached_counts
+    from oodml.datasets.rendered.rendering import cached_counts
 
     rows = []
     for name, builtin in builtin_datasets().items():

@@ -13,7 +13,7 @@ from oodml.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from oodml.evaluation import Report
-    from oodml.evaluation.embedding_files import LabelledEmbeddings
+    from oodml.evaluation.files.embedding_files import LabelledEmbeddings
 
 
 def eval_command(
@@ -83,7 +83,7 @@ def eval_command(
         metrics_within,
         save_ranks,
     )
-    from oodml.evaluation.embedding_files import read_groups, read_labelled
+    from oodml.evaluation.files.embedding_files import read_groups, read_labelled
     from oodml.evaluation.report import resolve_metrics
 
     if approximate is not None and (save or plot_classes or plot_retrieval or groups):
@@ -144,7 +144,7 @@ def eval_command(
 
 
 def _draw_classes(report: Report, path: Path) -> None:
-    from oodml.evaluation.pictures import per_class_picture, save_picture
+    from oodml.reports.pictures import per_class_picture, save_picture
 
     if not report.macro:
         raise UsageError("--plot-classes: needs a retrieval metric, for instance recall_at_1")
@@ -156,10 +156,10 @@ def _draw_classes(report: Report, path: Path) -> None:
 def _draw_retrieval(
     report: Report, rows: LabelledEmbeddings, similarity: str, images: str, path: Path
 ) -> None:
-    from oodml.evaluation.image_lookup import find_images
-    from oodml.evaluation.neighbours import nearest_neighbours
-    from oodml.evaluation.pictures import retrieval_picture, save_picture, spread_queries
     from oodml.evaluation.report import report_from_ranks
+    from oodml.evaluation.search.neighbours import nearest_neighbours
+    from oodml.reports.image_lookup import find_images
+    from oodml.reports.pictures import retrieval_picture, save_picture, spread_queries
 
     assert rows.ids is not None
     scores = report_from_ranks(report.ranks, ["map_at_r"]).per_query("map_at_r")

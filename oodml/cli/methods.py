@@ -18,7 +18,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="machine-readable outpu
 def list_command(as_json: JsonOption = False) -> None:
     """All methods, with what they are."""
     from oodml.methods import list_methods
-    from oodml.methods.base import method_class
+    from oodml.methods.method import method_class
 
     summaries = {name: _first_line(method_class(name)) for name in list_methods()}
     if as_json:
@@ -35,7 +35,7 @@ def show(
     name: Annotated[str, typer.Argument(metavar="METHOD")], as_json: JsonOption = False
 ) -> None:
     """A method's definition, source and hyper-parameters."""
-    from oodml.methods.base import method_class
+    from oodml.methods.method import method_class
 
     found = method_class(name)
     declared = found.declared() if found.trains else {}

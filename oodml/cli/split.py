@@ -120,8 +120,8 @@ def check(
     device: Annotated[str, typer.Option(help="Device for the backbone.")] = "auto",
 ) -> None:
     """Check hash, disjointness, counts, episodes; shift values where features are given."""
-    from oodml.shift.checks import shift_problems, structural_problems
-    from oodml.shift.ladder_file import read_ladder
+    from oodml.shift.ladder.checks import shift_problems, structural_problems
+    from oodml.shift.ladder.file import read_ladder
 
     found = read_ladder(ladder)
     problems = structural_problems(found)
@@ -222,9 +222,9 @@ def import_(
     """Read class splits of the ooDML authors, of OML, or plain class lists."""
     from dataclasses import replace
 
-    from oodml.shift.exchange.draft import ladder_of_draft
-    from oodml.shift.exchange.read import read_split_file
-    from oodml.shift.labelled import LabelledFeatures
+    from oodml.shift.distance.labelled import LabelledFeatures
+    from oodml.shift.formats.draft import ladder_of_draft
+    from oodml.shift.formats.read import read_split_file
 
     if not may_write(out, overwrite, as_json):
         return
@@ -259,8 +259,8 @@ def export(
 ) -> None:
     """Write a ladder as OML tables or as a Hugging Face data set with Croissant metadata."""
     from oodml.shift import load_ladder
-    from oodml.shift.exchange.dataset_card import write_dataset_card
-    from oodml.shift.exchange.oml_table import write_oml_tables
+    from oodml.shift.formats.dataset_card import write_dataset_card
+    from oodml.shift.formats.oml_table import write_oml_tables
 
     found = load_ladder(ladder)
     if kind == "huggingface":
@@ -284,7 +284,7 @@ def diff(
 ) -> None:
     """Compare two ladders; ends with code 1 when their class lists or episodes differ."""
     from oodml.shift import load_ladder
-    from oodml.shift.diff import diff_ladders
+    from oodml.shift.ladder.diff import diff_ladders
 
     found = diff_ladders(load_ladder(first), load_ladder(second))
     print_diff(found, as_json)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from oodml.core.errors import DataError, IntegrityError, OodmlError, UsageError
 
 if TYPE_CHECKING:
-    from oodml.shift.labelled import LabelledFeatures
-    from oodml.shift.ladder import Ladder
+    from oodml.shift.distance.labelled import LabelledFeatures
+    from oodml.shift.ladder.model import Ladder
 
 
 def features_of(
@@ -36,7 +36,7 @@ def data_of(
     """Features of the ladder's classes: of a file, or of a backbone (the ladder's own if None)."""
     if features is not None:
         return data_of_file(features, label_column)
-    from oodml.shift.labelled import LabelledFeatures
+    from oodml.shift.distance.labelled import LabelledFeatures
 
     own = ladder.features.get("backbone")
     if not ladder.dataset or not (backbone or own):
@@ -57,7 +57,7 @@ def data_of(
 def data_of_file(path: Path, label_column: str) -> LabelledFeatures:
     """Features of an embeddings file with class names in a column."""
     from oodml.core.vectors import read_vectors
-    from oodml.shift.labelled import LabelledFeatures
+    from oodml.shift.distance.labelled import LabelledFeatures
 
     table = read_vectors(path)
     if label_column not in table.columns:

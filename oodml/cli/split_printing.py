@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from oodml.shift.diff import LadderDiff
-    from oodml.shift.ladder import Ladder
+    from oodml.shift.ladder.diff import LadderDiff
+    from oodml.shift.ladder.model import Ladder
     from oodml.shift.measuring import LadderMeasurement
 
 

@@ -36,8 +36,8 @@ def verify(
 ) -> None:
     """Score pairs of EMBEDDINGS by cosine: accuracy over folds, ROC AUC, EER, TAR at FAR."""
     from oodml.evaluation import verification
-    from oodml.evaluation.embedding_files import read_embeddings
-    from oodml.evaluation.pair_files import read_pairs
+    from oodml.evaluation.files.embedding_files import read_embeddings
+    from oodml.evaluation.files.pair_files import read_pairs
 
     rows, names = read_embeddings(embeddings, ids)
     given = read_pairs(pairs, names, len(rows))

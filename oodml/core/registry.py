@@ -1,13 +1,15 @@
-"""Named things users can add to: methods, data sets, shift measures, backbones, generators."""
+"""Named things users can add to: methods, data sets, measures, metrics, tasks, executors, ..."""
 
 from __future__ import annotations
 
-import difflib
+import importlib
+import pkgutil
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
 from oodml.core.errors import UsageError
+from oodml.core.hints import name_hint
 
 T = TypeVar("T")
 
@@ -15,14 +17,23 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """A dictionary of named entries that refuses duplicates and suggests near names.
 
-    Third-party packages add entries by an entry point in the group ``oodml.<plural>``; it is
-    loaded the first time a name is looked up that oodml does not know itself.
+    oodml's own entries stand one a file in ``packages``; all of their modules (and those of
+    packages inside) are imported the first time anything is looked up, so that adding an entry
+    touches no other file. Third-party packages add entries by an entry point in the group
+    ``oodml.<plural>``; it is loaded when a name is not known without, or all names are asked for.
+
+    Args:
+        kind: what an entry is, for messages.
+        plural: for the entry-point group; default ``kind`` with an s, spaces as ``_``.
+        packages: dotted names of the packages whose modules register entries.
     """
 
-    def __init__(self, kind: str, plural: str | None = None) -> None:
+    def __init__(self, kind: str, plural: str | None = None, *, packages: tuple[str, ...] = ()):
         self.kind = kind
-        self.entry_point_group = f"oodml.{plural or kind + 's'}"
+        self.entry_point_group = f"oodml.{(plural or kind + 's').replace(' ', '_')}"
+        self._packages = packages
         self._entries: dict[str, T] = {}
+        self._discovered = False
         self._entry_points_loaded = False
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -44,20 +55,13 @@ class Registry(Generic[T]):
 
     def get(self, name: str) -> T:
         """The entry called ``name``; raises UsageError with near names when there is none."""
-        if name not in self._entries:
-            self._load_entry_points()
-        if name not in self._entries:
-            near = difflib.get_close_matches(name, self._entries, n=3, cutoff=0.5)
-            hint = (
-                f"did you mean {' or '.join(near)}?"
-                if near
-                else f"known: {', '.join(self.names())}"
-            )
-            raise UsageError(f"unknown {self.kind} {name!r}; {hint}")
+        if name not in self:
+            raise UsageError(f"unknown {self.kind} {name!r}; {name_hint(name, self._entries)}")
         return self._entries[name]
 
     def names(self) -> list[str]:
         """All names, sorted, third-party ones included."""
+        self._discover()
         self._load_entry_points()
         return sorted(self._entries)
 
@@ -66,10 +70,21 @@ class Registry(Generic[T]):
             yield name, self._entries[name]
 
     def __contains__(self, name: object) -> bool:
-        if name in self._entries:
-            return True
-        self._load_entry_points()
+        self._discover()
+        if name not in self._entries:
+            self._load_entry_points()
         return name in self._entries
+
+    def _discover(self) -> None:
+        if self._discovered:
+            return
+        self._discovered = True  # first: a module that looks something up must not start over
+        try:
+            for package in self._packages:
+                _import_all(package)
+        except BaseException:
+            self._discovered = False
+            raise
 
     def _load_entry_points(self) -> None:
         if self._entry_points_loaded:
@@ -77,3 +92,13 @@ class Registry(Generic[T]):
         self._entry_points_loaded = True
         for point in entry_points(group=self.entry_point_group):
             point.load()  # importing the module runs its decorators
+
+
+def _import_all(package: str) -> None:
+    found = importlib.import_module(package)
+    for module in pkgutil.iter_modules(found.__path__):
+        name = f"{package}.{module.name}"
+        if module.ispkg:
+            _import_all(name)
+        else:
+            importlib.import_module(name)

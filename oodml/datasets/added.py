@@ -18,7 +18,7 @@ from oodml.core.files import oodml_home, read_json, write_json
 from oodml.core.hashing import sha256_file
 from oodml.core.progress import progress_task
 from oodml.datasets.base import ClassDataset
-from oodml.datasets.kinds import Kind, Record
+from oodml.datasets.layouts.kind import Kind, Record
 from oodml.datasets.registry import builtin_datasets, dataset_kinds
 
 _SCHEMA_VERSION = 1

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -15,7 +13,7 @@ from oodml.core.registry import Registry
 from oodml.datasets.base import ClassDataset
 
 if TYPE_CHECKING:
-    from oodml.datasets.kinds import Kind
+    from oodml.datasets.layouts.kind import Kind
 
 Loader = Callable[[], ClassDataset]
 
@@ -32,8 +30,12 @@ class BuiltIn:
         return all(find_spec(module) is not None for module in self.modules)
 
 
-_datasets: Registry[BuiltIn] = Registry("data set", "datasets")
-_kinds: Registry[Kind] = Registry("kind of data set", "dataset_kinds")
+_datasets: Registry[BuiltIn] = Registry(
+    "data set", "datasets", packages=("oodml.datasets.rendered",)
+)
+_kinds: Registry[Kind] = Registry(
+    "kind of data set", "dataset_kinds", packages=("oodml.datasets.layouts",)
+)
 
 
 def register_dataset(
@@ -66,13 +68,11 @@ def register_kind(name: str) -> Callable[[type[Kind]], type[Kind]]:
 
 def builtin_datasets() -> Registry[BuiltIn]:
     """The data sets that need nothing from the user, all modules of this folder imported."""
-    _import_modules()
     return _datasets
 
 
 def dataset_kinds() -> Registry[Kind]:
     """The layouts of files users can add, all modules of this folder imported."""
-    _import_modules()
     return _kinds
 
 
@@ -113,10 +113,3 @@ def _load_builtin(name: str) -> ClassDataset:
             f"data set {name!r} needs further packages; run: pip install 'oodml[{builtin.extra}]'"
         )
     return builtin.load()
-
-
-def _import_modules() -> None:
-    """Import every module of this folder once, so that their decorators run."""
-    package = importlib.import_module("oodml.datasets")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"oodml.datasets.{module.name}")

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
-from oodml.evaluation.embedding_set import EmbeddingSet
-from oodml.evaluation.estimates import Estimate
+from oodml.evaluation.inputs.pairing import pair_up
+from oodml.evaluation.inputs.prepare import as_matrix
 from oodml.evaluation.metrics import Metric, get_metric
-from oodml.evaluation.pairing import pair_up
-from oodml.evaluation.prepare import as_matrix
-from oodml.evaluation.rank_table import PositiveRanks
-from oodml.evaluation.ranks import DEFAULT_MEMORY_MIB, positive_ranks
+from oodml.evaluation.metrics.embedding_set import EmbeddingSet
+from oodml.evaluation.ranks.positive_ranks import DEFAULT_MEMORY_MIB, positive_ranks
+from oodml.evaluation.ranks.table import PositiveRanks
 from oodml.evaluation.uncertainty.bootstrap import IntervalMethod, bootstrap_intervals
-from oodml.evaluation.uncertainty.clusters import Average
+from oodml.evaluation.uncertainty.class_sums import Average
+from oodml.evaluation.uncertainty.estimates import Estimate
 
 DEFAULT_METRICS = (
     "recall_at_1",

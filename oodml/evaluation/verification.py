@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
-from oodml.evaluation.prepare import as_matrix
+from oodml.evaluation.inputs.prepare import as_matrix
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What is compared: objectives and adaptations with declared hyper-parameters, by name."""
 
-from oodml.methods.base import (
+from oodml.core.parameters import HyperParameter
+from oodml.methods.method import (
     Adaptation,
     Method,
     Objective,
@@ -8,8 +9,7 @@ from oodml.methods.base import (
     list_methods,
     register_method,
 )
-from oodml.methods.hyper import HyperParameter
-from oodml.methods.spherical import SphericalConstraint
+from oodml.methods.terms.spherical import SphericalConstraint
 
 __all__ = [
     "Adaptation",

@@ -13,7 +13,7 @@ from oodml.core.errors import UsageError
 from oodml.evaluation import DEFAULT_METRICS
 from oodml.evaluation.report import resolve_metrics
 from oodml.methods import create_method
-from oodml.methods.base import Method
+from oodml.methods.method import Method
 from oodml.training import TrainingSettings, create_selection_rule
 
 SCHEMA_VERSION = 1

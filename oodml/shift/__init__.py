@@ -1,12 +1,12 @@
 """Shift measures, ladder generators and the split file format."""
 
 from oodml.shift.controls import ceiling_images, reverse_level, size_matched_levels
-from oodml.shift.frechet import frechet_distance
+from oodml.shift.distance.frechet import frechet_distance
+from oodml.shift.distance.means import ClassMeans, class_means
 from oodml.shift.generate import generate_ladder
 from oodml.shift.generators import GENERATORS, register_generator
-from oodml.shift.ladder import Ladder, Level
-from oodml.shift.ladder_file import load_ladder
-from oodml.shift.means import ClassMeans, class_means
+from oodml.shift.ladder.file import load_ladder
+from oodml.shift.ladder.model import Ladder, Level
 from oodml.shift.measures import MEASURES, register_measure
 from oodml.shift.measuring import measure_ladder
 

@@ -20,12 +20,12 @@ import numpy as np
 
 from oodml.core.errors import UsageError
 from oodml.core.hashing import derived_seed
-from oodml.shift.checks import level_counts
+from oodml.shift.distance.gram import Index
+from oodml.shift.distance.means import ClassMeans
 from oodml.shift.generators import Partition
-from oodml.shift.gram import Index
-from oodml.shift.ladder import Ladder, Level
-from oodml.shift.means import ClassMeans
-from oodml.shift.validation import split_validation
+from oodml.shift.ladder.checks import level_counts
+from oodml.shift.ladder.model import Ladder, Level
+from oodml.shift.validation_classes import split_validation
 
 CEILING_SHARE = 0.5
 SIZE_MATCHED_DRAWS = 3

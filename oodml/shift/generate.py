@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 
 from oodml.core.errors import DataError, UsageError
-from oodml.shift.checks import level_counts
 from oodml.shift.controls import level_controls
-from oodml.shift.episodes import EpisodeTable, draw_episodes
+from oodml.shift.distance.labelled import LabelledFeatures
+from oodml.shift.distance.means import ClassMeans, leave_out
 from oodml.shift.generators import GENERATORS, Generator, Partition, Problem
 from oodml.shift.generators.removal import removal_stage
-from oodml.shift.labelled import LabelledFeatures
-from oodml.shift.ladder import Ladder, Level
-from oodml.shift.means import ClassMeans, leave_out
+from oodml.shift.ladder.checks import level_counts
+from oodml.shift.ladder.episodes import EpisodeTable, draw_episodes
+from oodml.shift.ladder.model import Ladder, Level
 from oodml.shift.options import parse_options
 from oodml.shift.placing import place_levels
 from oodml.shift.start import class_units, starting_sides
-from oodml.shift.validation import split_validation
+from oodml.shift.validation_classes import split_validation
 
 MEASURE = "frechet_class_means"
 _MANIFEST = ("backbone", "weights_sha256", "preprocessing", "precision", "dim", "key")

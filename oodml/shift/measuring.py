@@ -10,8 +10,8 @@ import scipy.stats
 
 from oodml.core.errors import DataError, UsageError
 from oodml.core.progress import track
-from oodml.shift.labelled import LabelledFeatures
-from oodml.shift.ladder import Ladder
+from oodml.shift.distance.labelled import LabelledFeatures
+from oodml.shift.ladder.model import Ladder
 from oodml.shift.measures import MEASURES, sides_of
 
 

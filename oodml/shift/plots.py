@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from oodml.core.files import atomic_path
-from oodml.shift.ladder import Ladder
-from oodml.shift.means import ClassMeans
+from oodml.shift.distance.means import ClassMeans
+from oodml.shift.ladder.model import Ladder
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

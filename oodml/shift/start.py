@@ -8,8 +8,8 @@ import numpy as np
 
 from oodml.core.errors import DataError, UsageError
 from oodml.core.hashing import derived_seed
-from oodml.shift.gram import Index
-from oodml.shift.means import ClassMeans
+from oodml.shift.distance.gram import Index
+from oodml.shift.distance.means import ClassMeans
 
 
 def class_units(

@@ -10,8 +10,8 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
 from oodml.methods import Adaptation, Method, Objective
-from oodml.training.embedder import Embedder
 from oodml.training.loop import train
+from oodml.training.model import Embedder
 from oodml.training.settings import TrainingSettings
 from oodml.training.sources import ItemSource, SealedSource
 

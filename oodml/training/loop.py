@@ -16,7 +16,7 @@ from oodml.core.errors import OodmlError
 from oodml.core.hashing import derived_seed
 from oodml.methods import Objective
 from oodml.training.checkpoints import Checkpoint
-from oodml.training.embedder import Embedder
+from oodml.training.model import Embedder
 from oodml.training.samplers import MPerClassSampler
 from oodml.training.selection import SelectionRule, ValidationScore
 from oodml.training.settings import TrainingSettings

@@ -80,7 +80,7 @@ def test_the_example_method_of_contributing_works(monkeypatch: pytest.MonkeyPatc
     import torch
 
     import oodml
-    from oodml.methods import base
+    from oodml.methods import method as base
 
     monkeypatch.setattr(base._registry, "_entries", dict(base._registry._entries))
     code = blocks("CONTRIBUTING.md", "python")[0]

@@ -11,9 +11,9 @@ import pytest
 
 from oodml.core.errors import OodmlError
 from oodml.datasets import ClassDataset, load_dataset
-from oodml.datasets.fonts import drawing_versions, package_versions
 from oodml.datasets.registry import builtin_datasets
-from oodml.datasets.svg import SvgFont, keep_groups
+from oodml.datasets.rendered.fonts import drawing_versions, package_versions
+from oodml.datasets.rendered.svg import SvgFont, keep_groups
 
 VERSIONS = {
     "deckr-fonts": "0.2.0",
@@ -120,7 +120,7 @@ def test_only_the_named_groups_are_kept() -> None:
 
 
 def test_a_font_without_pictures_is_named() -> None:
-    from oodml.datasets.fonts import package_folder
+    from oodml.datasets.rendered.fonts import package_folder
 
     fonts = package_folder("pretix-fontpack-free", "pretix_fontpackfree", "pretix-fontpack-free")
     with pytest.raises(OodmlError, match="not a font with SVG pictures"):

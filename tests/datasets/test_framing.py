@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oodml.datasets.fonts import FontDrawer, package_folder, read_font
-from oodml.datasets.framing import Frame
+from oodml.datasets.rendered.fonts import FontDrawer, package_folder, read_font
+from oodml.datasets.rendered.framing import Frame
 
 
 def ink_box(image: np.ndarray) -> tuple[int, int, int, int]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oodml.datasets import ClassDataset, glyphs, load_dataset
-from oodml.datasets.fonts import drawing_versions, package_versions
+from oodml.datasets import ClassDataset, load_dataset
+from oodml.datasets.rendered import glyphs
+from oodml.datasets.rendered.fonts import drawing_versions, package_versions
 
 VERSIONS = {"freetype": "2.14.3", "pillow": "13.0.0", "pretix-fontpack-free": "1.11.2"}
 FINGERPRINT = "c9f293562616ecf140148817d86fea74c978465058528b4008fc9174863aa45d"

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from oodml.core.errors import OodmlError
-from oodml.datasets import ClassDataset, icon_sets, load_dataset
-from oodml.datasets.fonts import drawing_versions, package_versions
-from oodml.datasets.icon_sets import ICON_STYLES, IconStyle, read_style
+from oodml.datasets import ClassDataset, load_dataset
 from oodml.datasets.registry import builtin_datasets
+from oodml.datasets.rendered import icon_sets
+from oodml.datasets.rendered.fonts import drawing_versions, package_versions
+from oodml.datasets.rendered.icon_sets import ICON_STYLES, IconStyle, read_style
 
 VERSIONS = {"freetype": "2.14.3", "iconipy": "0.5.1", "pillow": "13.0.0", "qtawesome": "1.4.2"}
 FINGERPRINT = "6aabbc537b45af306dad222f7a63f45aa74aa97b394270284ed0c0dc3ca3ea26"

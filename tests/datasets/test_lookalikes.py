@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oodml.datasets.lookalikes import (
+from oodml.datasets.rendered.lookalikes import (
     Drawing,
     class_drawings,
     distinct_styles,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from oodml.datasets import DatasetCard
-from oodml.datasets.rendering import (
+from oodml.datasets.rendered.rendering import (
     Recipe,
     Rendered,
     Rendering,

@@ -224,7 +224,7 @@ def test_a_search_that_faiss_refuses(faiss, monkeypatch):
         def search(self, rows, k):
             raise RuntimeError("Error in GpuIndex::search\nk (2133) > 2048")
 
-    monkeypatch.setattr("oodml.evaluation.approximate.create_index", lambda *a: Refusing())
+    monkeypatch.setattr("oodml.evaluation.search.approximate.create_index", lambda *a: Refusing())
     with pytest.raises(UsageError, match=r"search for 133 .*k \(2133\) > 2048.*GPU"):
         approximate_neighbours(*clustered(), 100)
 

@@ -11,7 +11,7 @@ from scipy import stats
 
 from oodml.core.errors import DataError, UsageError
 from oodml.evaluation import evaluate, get_metric, positive_ranks, report_from_ranks
-from oodml.evaluation.embedding_set import EmbeddingSet
+from oodml.evaluation.metrics.embedding_set import EmbeddingSet
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ pytest.importorskip("resource")  # not on Windows
 SCRIPT = """
 import resource, sys
 import numpy as np
-from oodml.evaluation import compiled, positive_ranks
+from oodml.evaluation import positive_ranks
+from oodml.evaluation.ranks.engines import compiled
 if sys.argv[1] == "torch":
     compiled.compiled_loops_available = lambda: False
 random = np.random.default_rng(0)

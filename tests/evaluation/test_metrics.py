@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import oodml.evaluation.metrics as metrics_package
 from oodml.core.errors import UsageError
 from oodml.evaluation import evaluate, get_metric, list_metrics, positive_ranks, report_from_ranks
-from oodml.evaluation.examples import example_ranks
 from oodml.evaluation.metrics import describe_metrics, register_metric
+from oodml.evaluation.metrics.examples import example_ranks
 
 NAMES = [
     "recall_at_1", "recall_at_3", "recall_at_1000", "precision_at_1", "precision_at_5",
@@ -76,7 +76,7 @@ def test_docstring_examples():
         importlib.import_module(f"{metrics_package.__name__}.{found.name}")
         for found in pkgutil.iter_modules(metrics_package.__path__)
     ]
-    modules.append(importlib.import_module("oodml.evaluation.estimates"))
+    modules.append(importlib.import_module("oodml.evaluation.uncertainty.estimates"))
     modules.append(importlib.import_module("oodml.evaluation.clustering.contingency"))
     results = [doctest.testmod(module) for module in modules]
     assert not any(result.failed for result in results)

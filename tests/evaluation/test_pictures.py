@@ -12,9 +12,9 @@ from oodml.cli.eval import app
 from oodml.core.errors import DataError, UsageError
 from oodml.core.vectors import VectorTable, write_vectors
 from oodml.evaluation import evaluate
-from oodml.evaluation.image_lookup import find_images
-from oodml.evaluation.neighbours import nearest_neighbours
-from oodml.evaluation.pictures import (
+from oodml.evaluation.search.neighbours import nearest_neighbours
+from oodml.reports.image_lookup import find_images
+from oodml.reports.pictures import (
     per_class_picture,
     retrieval_picture,
     save_picture,

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oodml.core.errors import DataError, UsageError
-from oodml.evaluation import compiled, positive_ranks
+from oodml.evaluation import positive_ranks
+from oodml.evaluation.ranks.engines import compiled
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -293,7 +294,8 @@ def test_rotation_does_not_matter(seed, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_small_tiles_agree_with_one_tile(kind, monkeypatch):
-    from oodml.evaluation import counting, fast_counting
+    from oodml.evaluation.ranks.engines import compiled_counting as fast_counting
+    from oodml.evaluation.ranks.engines import torch_counting as counting
 
     rows, labels = clustered(300, 11, 16, seed=14)
     rows[40:60] = rows[0]
@@ -353,7 +355,8 @@ def test_query_classes_that_the_gallery_lacks(kind, size):
 )
 def test_every_way_of_counting(engine, classes, noise, way, with_gallery, monkeypatch):
     """Few, more and many positives a query, on easy and hard embeddings, with duplicates."""
-    from oodml.evaluation import fast_counting, kernels
+    from oodml.evaluation.ranks.engines import compiled_counting as fast_counting
+    from oodml.evaluation.ranks.engines import kernels
 
     rows, labels = clustered(700, classes, 12, seed=classes, noise=noise)
     rows[::25] = rows[5]

@@ -26,7 +26,7 @@ from oodml.evaluation.uncertainty import (
     permutation_test,
     rank_stability,
 )
-from oodml.evaluation.uncertainty.clusters import class_sums, resampled_weights
+from oodml.evaluation.uncertainty.class_sums import class_sums, resampled_weights
 
 
 @pytest.fixture

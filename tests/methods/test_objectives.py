@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import oodml
 from oodml.core.errors import UsageError
-from oodml.methods.histogram import HistogramObjective
-from oodml.methods.softmax import SoftmaxObjective
+from oodml.methods.terms.histogram import HistogramObjective
+from oodml.methods.terms.softmax import SoftmaxObjective
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

@@ -4,7 +4,8 @@ import pytest
 
 import oodml
 from oodml.core.errors import UsageError
-from oodml.methods import HyperParameter, Method, base
+from oodml.methods import HyperParameter, Method
+from oodml.methods import method as base
 
 
 def test_built_in_methods_are_listed() -> None:

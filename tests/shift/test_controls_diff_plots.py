@@ -9,9 +9,9 @@ from shift_reference import clustered
 from oodml import generate_ladder
 from oodml.core.errors import UsageError
 from oodml.shift import class_means
-from oodml.shift.checks import structural_problems
 from oodml.shift.controls import ceiling_images, reverse_level, size_matched_levels
-from oodml.shift.diff import diff_ladders
+from oodml.shift.ladder.checks import structural_problems
+from oodml.shift.ladder.diff import diff_ladders
 from oodml.shift.plots import plot_ladder
 
 

@@ -17,11 +17,11 @@ from shift_reference import clustered
 from oodml import generate_ladder, load_ladder
 from oodml.core.errors import DataError, UsageError
 from oodml.core.hashing import sha256_file
-from oodml.shift.exchange.dataset_card import write_dataset_card
-from oodml.shift.exchange.draft import ladder_of_draft
-from oodml.shift.exchange.oml_table import write_oml_tables
-from oodml.shift.exchange.read import read_split_file
-from oodml.shift.labelled import LabelledFeatures
+from oodml.shift.distance.labelled import LabelledFeatures
+from oodml.shift.formats.dataset_card import write_dataset_card
+from oodml.shift.formats.draft import ladder_of_draft
+from oodml.shift.formats.oml_table import write_oml_tables
+from oodml.shift.formats.read import read_split_file
 
 AUTHORS_FIDS = [8.5912, 14.3345, 32.1780, 43.5843, 63.2861, 86.1238, 101.1723, 123.0311]
 AUTHORS_CLASSES = [98, 98, 98, 98, 98, 86, 74, 62]

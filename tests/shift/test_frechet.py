@@ -9,7 +9,7 @@ from shift_reference import frechet_sqrtm, frechet_svd
 from oodml import frechet_distance
 from oodml.core.errors import DataError
 from oodml.shift import class_means
-from oodml.shift.means import ClassMeans
+from oodml.shift.distance.means import ClassMeans
 
 
 def gaussians(seed, n1, n2, dims, offset=0.5):
@@ -135,7 +135,7 @@ def test_class_means_do_not_depend_on_row_order():
 
 
 def test_class_means_over_block_borders(monkeypatch):
-    monkeypatch.setattr("oodml.shift.means._BLOCK", 7)
+    monkeypatch.setattr("oodml.shift.distance.means._BLOCK", 7)
     rng = np.random.default_rng(1)
     features = rng.normal(size=(50, 3))
     labels = np.array(["a"] * 20 + ["b"] * 1 + ["c"] * 7 + ["d"] * 22)

@@ -11,9 +11,9 @@ from oodml import generate_ladder, load_ladder
 from oodml.core.errors import DataError, IntegrityError, OodmlError, UsageError
 from oodml.core.hashing import sha256_json
 from oodml.shift import class_means
-from oodml.shift.checks import shift_problems, structural_problems
-from oodml.shift.ladder_file import read_ladder
-from oodml.shift.validation import split_validation
+from oodml.shift.ladder.checks import shift_problems, structural_problems
+from oodml.shift.ladder.file import read_ladder
+from oodml.shift.validation_classes import split_validation
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from shift_reference import clustered, frechet_sqrtm, frechet_svd
 
 from oodml import generate_ladder
 from oodml.core.errors import DataError, UsageError
-from oodml.shift.labelled import LabelledFeatures
+from oodml.shift.distance.labelled import LabelledFeatures
 from oodml.shift.measures import MEASURES, sides_of
 from oodml.shift.measures.sliced_wasserstein import sliced_distance
 from oodml.shift.measuring import kendall_tau, measure_ladder

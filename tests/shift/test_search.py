@@ -13,14 +13,14 @@ from shift_reference import clustered, frechet_svd
 from oodml import generate_ladder
 from oodml.core.errors import UsageError
 from oodml.shift import class_means
+from oodml.shift.distance.gram import centred_gram, frechet_from_gram
+from oodml.shift.distance.swap_values import FINE, swap_distances, swap_moments
 from oodml.shift.generators import GENERATORS, Problem
-from oodml.shift.generators.exchange import exchange
 from oodml.shift.generators.large import Moments, large_start, moved
+from oodml.shift.generators.mass_swap import exchange
 from oodml.shift.generators.removal import removal_stage
 from oodml.shift.generators.steepest import SteepestOptions
-from oodml.shift.gram import centred_gram, frechet_from_gram
 from oodml.shift.start import class_units, starting_sides
-from oodml.shift.swap_values import FINE, swap_distances, swap_moments
 
 
 def problem_of(classes=24, dims=30, seed=0, images=3, **changes):

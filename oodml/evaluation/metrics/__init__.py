@@ -17,7 +17,7 @@ from oodml.evaluation.metrics import (  # noqa: F401
 )
 from oodml.evaluation.metrics.on_embeddings import (  # noqa: F401
     class_distances,
-    clusters,
+    clustering_quality,
     hubness,
     norms,
     spectrum,

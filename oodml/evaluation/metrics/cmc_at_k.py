@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from oodml.evaluation.metrics.recall_at_k import recall_at_k
 from oodml.evaluation.metrics.registry import register_metric
-from oodml.evaluation.rank_table import PositiveRanks
+from oodml.evaluation.ranks.table import PositiveRanks
 
 
 @register_metric(
@@ -21,7 +21,7 @@ def cmc_at_k(ranks: PositiveRanks, k: int) -> NDArray[np.float64]:
     One hit counts, whatever the number of positives. Protocols that draw one gallery item per
     identity, or leave out items of the query's own camera, say so by the gallery they give.
 
-    >>> from oodml.evaluation.examples import example_ranks
+    >>> from oodml.evaluation.metrics.examples import example_ranks
     >>> cmc_at_k(example_ranks([[2, 5], [1, 3]]), 2).tolist()
     [1.0, 1.0]
     """

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.evaluation.metrics.registry import register_metric
-from oodml.evaluation.rank_table import PositiveRanks
+from oodml.evaluation.ranks.table import PositiveRanks
 
 
 @register_metric(
@@ -21,7 +21,7 @@ def map_at_1000_oodml(ranks: PositiveRanks) -> NDArray[np.float64]:
     Unlike the released code, the query is left out by identity (not by dropping the nearest item)
     and queries without a positive are not counted as 0.
 
-    >>> from oodml.evaluation.examples import example_ranks
+    >>> from oodml.evaluation.metrics.examples import example_ranks
     >>> map_at_1000_oodml(example_ranks([[1, 2, 3], [1, 1001]])).round(4).tolist()
     [0.75, 0.3333]
     """

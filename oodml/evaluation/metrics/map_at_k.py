@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.evaluation.metrics.registry import register_metric
-from oodml.evaluation.rank_table import PositiveRanks
+from oodml.evaluation.ranks.table import PositiveRanks
 
 
 @register_metric(
@@ -17,7 +17,7 @@ from oodml.evaluation.rank_table import PositiveRanks
 def map_at_k(ranks: PositiveRanks, k: int) -> NDArray[np.float64]:
     """Average precision over the k nearest, divided by min(P, k): float64 [Q].
 
-    >>> from oodml.evaluation.examples import example_ranks
+    >>> from oodml.evaluation.metrics.examples import example_ranks
     >>> map_at_k(example_ranks([[2, 4], [1, 3], [1]]), 2).tolist()
     [0.25, 0.5, 1.0]
     """

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.evaluation.metrics.registry import register_metric
-from oodml.evaluation.rank_table import PositiveRanks
+from oodml.evaluation.ranks.table import PositiveRanks
 
 
 @register_metric(
@@ -19,7 +19,7 @@ def map_at_r(ranks: PositiveRanks) -> NDArray[np.float64]:
 
     j / r_j is the precision at the rank of the j-th positive; ranks that hold a negative add 0.
 
-    >>> from oodml.evaluation.examples import example_ranks
+    >>> from oodml.evaluation.metrics.examples import example_ranks
     >>> map_at_r(example_ranks([[2, 5], [1, 3], [1]])).tolist()
     [0.25, 0.5, 1.0]
     """

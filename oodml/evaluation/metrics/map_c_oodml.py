@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.evaluation.metrics.registry import register_metric
-from oodml.evaluation.rank_table import PositiveRanks
+from oodml.evaluation.ranks.table import PositiveRanks
 
 
 @register_metric(
@@ -20,7 +20,7 @@ def map_c_oodml(ranks: PositiveRanks) -> NDArray[np.float64]:
     Close to map_at_r but for the P + 1: one rank more is looked at and a perfect ranking scores
     P / (P + 1).
 
-    >>> from oodml.evaluation.examples import example_ranks
+    >>> from oodml.evaluation.metrics.examples import example_ranks
     >>> map_c_oodml(example_ranks([[1, 2, 3], [1, 3], [1, 4]])).round(4).tolist()
     [0.75, 0.5556, 0.3333]
     """

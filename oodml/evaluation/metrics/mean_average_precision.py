@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.evaluation.metrics.registry import register_metric
-from oodml.evaluation.rank_table import PositiveRanks
+from oodml.evaluation.ranks.table import PositiveRanks
 
 
 @register_metric(
@@ -17,7 +17,7 @@ from oodml.evaluation.rank_table import PositiveRanks
 def average_precision(ranks: PositiveRanks) -> NDArray[np.float64]:
     """Average precision over the whole ranking: float64 [Q].
 
-    >>> from oodml.evaluation.examples import example_ranks
+    >>> from oodml.evaluation.metrics.examples import example_ranks
     >>> average_precision(example_ranks([[2, 4], [1, 3], [1]])).round(4).tolist()
     [0.5, 0.8333, 1.0]
     """

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.evaluation.metrics.registry import register_metric
-from oodml.evaluation.rank_table import PositiveRanks
+from oodml.evaluation.ranks.table import PositiveRanks
 
 
 @register_metric(
@@ -17,7 +17,7 @@ from oodml.evaluation.rank_table import PositiveRanks
 def mrr(ranks: PositiveRanks) -> NDArray[np.float64]:
     """Reciprocal rank of the nearest positive: float64 [Q].
 
-    >>> from oodml.evaluation.examples import example_ranks
+    >>> from oodml.evaluation.metrics.examples import example_ranks
     >>> mrr(example_ranks([[2, 5], [1, 3]])).tolist()
     [0.5, 1.0]
     """

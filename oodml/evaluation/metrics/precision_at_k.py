@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.evaluation.metrics.registry import register_metric
-from oodml.evaluation.rank_table import PositiveRanks
+from oodml.evaluation.ranks.table import PositiveRanks
 
 
 @register_metric(
@@ -19,7 +19,7 @@ def precision_at_k(ranks: PositiveRanks, k: int) -> NDArray[np.float64]:
 
     Divides by k also where a query has fewer than k positives. At k = 1 it equals recall_at_1.
 
-    >>> from oodml.evaluation.examples import example_ranks
+    >>> from oodml.evaluation.metrics.examples import example_ranks
     >>> precision_at_k(example_ranks([[2, 5], [1, 3]]), 4).tolist()
     [0.25, 0.5]
     """

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.evaluation.metrics.registry import register_metric
-from oodml.evaluation.rank_table import PositiveRanks
+from oodml.evaluation.ranks.table import PositiveRanks
 
 
 @register_metric(
@@ -19,7 +19,7 @@ def recall_at_k(ranks: PositiveRanks, k: int) -> NDArray[np.float64]:
 
     In re-identification the same figure is a point of the CMC curve.
 
-    >>> from oodml.evaluation.examples import example_ranks
+    >>> from oodml.evaluation.metrics.examples import example_ranks
     >>> recall_at_k(example_ranks([[2, 5], [1, 3]]), 1).tolist()
     [0.0, 1.0]
     """

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from oodml.core.errors import UsageError
 from oodml.core.registry import Registry
-from oodml.evaluation.embedding_set import EmbeddingSet
-from oodml.evaluation.rank_table import PositiveRanks
+from oodml.evaluation.metrics.embedding_set import EmbeddingSet
+from oodml.evaluation.ranks.table import PositiveRanks
 
 RankFunction = Callable[..., NDArray[np.float64]]
 EmbeddingFunction = Callable[..., float]

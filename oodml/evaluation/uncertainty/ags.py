@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
-from oodml.evaluation.estimates import Estimate, t_interval
 from oodml.evaluation.uncertainty.bootstrap import interval
-from oodml.evaluation.uncertainty.clusters import (
+from oodml.evaluation.uncertainty.class_sums import (
     Average,
     check_settings,
     class_sums,
     resampled_weights,
 )
+from oodml.evaluation.uncertainty.estimates import Estimate, t_interval
 
 
 def ags_weights(shifts: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:

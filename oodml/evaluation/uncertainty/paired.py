@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
-from oodml.evaluation.estimates import Estimate
 from oodml.evaluation.uncertainty.bootstrap import interval
-from oodml.evaluation.uncertainty.clusters import (
+from oodml.evaluation.uncertainty.class_sums import (
     Average,
     ClassSums,
     check_settings,
     class_sums,
     resampled_weights,
 )
+from oodml.evaluation.uncertainty.estimates import Estimate
 
 _EXACT_FLIPS = 14
 

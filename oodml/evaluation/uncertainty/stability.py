@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError
-from oodml.evaluation.estimates import Estimate
 from oodml.evaluation.uncertainty.bootstrap import interval
-from oodml.evaluation.uncertainty.clusters import check_settings
+from oodml.evaluation.uncertainty.class_sums import check_settings
+from oodml.evaluation.uncertainty.estimates import Estimate
 
 
 def kendall_tau(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:

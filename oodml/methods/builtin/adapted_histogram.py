@@ -1,8 +1,8 @@
 """Histogram-loss embedding, adapted to the support set by the same loss."""
 
-from oodml.methods.base import Adaptation, Method, Objective, register_method
-from oodml.methods.histogram import HistogramObjective
-from oodml.methods.hyper import HyperParameter
+from oodml.core.parameters import HyperParameter
+from oodml.methods.method import Adaptation, Method, Objective, register_method
+from oodml.methods.terms.histogram import HistogramObjective
 
 
 @register_method("adapted-histogram")

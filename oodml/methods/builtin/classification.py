@@ -1,7 +1,7 @@
 """Softmax classification of the training classes."""
 
-from oodml.methods.base import Method, Objective, register_method
-from oodml.methods.softmax import SoftmaxObjective
+from oodml.methods.method import Method, Objective, register_method
+from oodml.methods.terms.softmax import SoftmaxObjective
 
 
 @register_method("classification")

@@ -1,6 +1,6 @@
 """No training: the backbone's own features. Tells how hard the test classes are by themselves."""
 
-from oodml.methods.base import Method, register_method
+from oodml.methods.method import Method, register_method
 
 
 @register_method("frozen")

@@ -3,9 +3,9 @@
 from pytorch_metric_learning.losses import MultiSimilarityLoss
 from pytorch_metric_learning.miners import MultiSimilarityMiner
 
-from oodml.methods.base import Objective, register_method
-from oodml.methods.hyper import HyperParameter
-from oodml.methods.pairs import SEC_SOURCE, PairMethod, PairObjective, SphericalPenalty
+from oodml.core.parameters import HyperParameter
+from oodml.methods.method import Objective, register_method
+from oodml.methods.terms.pairs import SEC_SOURCE, PairMethod, PairObjective, SphericalPenalty
 
 
 @register_method("multi-similarity")

@@ -1,8 +1,8 @@
 """Weight transfer: train a classifier on the source, fine-tune it on the support set."""
 
-from oodml.methods.base import Adaptation, Method, Objective, register_method
-from oodml.methods.hyper import HyperParameter
-from oodml.methods.softmax import SoftmaxObjective
+from oodml.core.parameters import HyperParameter
+from oodml.methods.method import Adaptation, Method, Objective, register_method
+from oodml.methods.terms.softmax import SoftmaxObjective
 
 
 @register_method("weight-transfer")

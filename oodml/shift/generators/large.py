@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from oodml.core.progress import progress_task
-from oodml.shift.frechet import covariance_of, root_trace, scatter
-from oodml.shift.generators.exchange import exchange
+from oodml.shift.distance.frechet import covariance_of, root_trace, scatter
+from oodml.shift.distance.gram import Float, Index
+from oodml.shift.distance.means import GRAM_CLASSES, ClassMeans
+from oodml.shift.generators.mass_swap import exchange
 from oodml.shift.generators.problem import Partition, Problem
-from oodml.shift.gram import Float, Index
-from oodml.shift.means import GRAM_CLASSES, ClassMeans
 
 _FIRST_SHARE = 20
 _LAST_SHARE = 640

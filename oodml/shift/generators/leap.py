@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oodml.shift.generators.exchange import exchange
+from oodml.shift.generators.mass_swap import exchange
 from oodml.shift.generators.oodml import OodmlOptions, swap_heuristic
 from oodml.shift.generators.problem import Problem
 from oodml.shift.generators.search import Search, State

@@ -26,8 +26,8 @@ import numpy as np
 
 from oodml.core.errors import UsageError
 from oodml.core.progress import progress_task
+from oodml.shift.distance.gram import Float, Index
 from oodml.shift.generators.problem import Partition, Problem, register_generator
-from oodml.shift.gram import Float, Index
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from oodml.core.registry import Registry
-from oodml.shift.gram import Index
-from oodml.shift.means import ClassMeans
+from oodml.shift.distance.gram import Index
+from oodml.shift.distance.means import ClassMeans
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from oodml.core.errors import UsageError
+from oodml.shift.distance.gram import Index
+from oodml.shift.distance.swap_values import move_moments
 from oodml.shift.generators.large import Moments, needs_large
 from oodml.shift.generators.problem import Partition, Problem
-from oodml.shift.gram import Index
-from oodml.shift.swap_values import move_moments
 
 # Deletions priced exactly in each step, best by mean and trace terms first.
 _SHORTLIST = 24

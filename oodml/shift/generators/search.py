@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from oodml.shift.distance.gram import Float, Index
+from oodml.shift.distance.swap_values import FINE, QUICK, Quadrature, move_moments, swap_distances
 from oodml.shift.generators.problem import Problem
-from oodml.shift.gram import Float, Index
-from oodml.shift.swap_values import FINE, QUICK, Quadrature, move_moments, swap_distances
 
 _NOTHING = -1
 # Without prices of the nuclear norm (whole superclasses) more moves are looked at exactly.

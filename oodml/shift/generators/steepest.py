@@ -10,11 +10,11 @@ import numpy as np
 from oodml.core.errors import UsageError
 from oodml.core.hashing import derived_seed
 from oodml.core.progress import progress_task
+from oodml.shift.distance.gram import Float
 from oodml.shift.generators.large import large_search, needs_large
 from oodml.shift.generators.leap import leap
 from oodml.shift.generators.problem import Partition, Problem, register_generator
 from oodml.shift.generators.search import Score, Search, State, value_of
-from oodml.shift.gram import Float
 
 _ROUNDING = 1e-9
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from oodml.core.progress import progress_task
-from oodml.shift.generators.exchange import exchange
+from oodml.shift.distance.gram import Float
 from oodml.shift.generators.large import large_search, large_start, moved, needs_large
+from oodml.shift.generators.mass_swap import exchange
 from oodml.shift.generators.problem import Partition, Problem, register_generator
 from oodml.shift.generators.search import Search
 from oodml.shift.generators.steepest import (
@@ -28,7 +29,6 @@ from oodml.shift.generators.steepest import (
     partition_of,
     run_of,
 )
-from oodml.shift.gram import Float
 
 DEFAULT_IMAGE_TOLERANCE = 0.05
 # A level is moved on until it is this near (relative), ten times nearer than promised.

@@ -11,9 +11,9 @@ import numpy as np
 from oodml.core.errors import DataError
 from oodml.core.hashing import derived_seed
 from oodml.core.registry import Registry
-from oodml.shift.gram import Float, Index
-from oodml.shift.labelled import LabelledFeatures
-from oodml.shift.means import ClassMeans
+from oodml.shift.distance.gram import Float, Index
+from oodml.shift.distance.labelled import LabelledFeatures
+from oodml.shift.distance.means import ClassMeans
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from oodml.shift.frechet import frechet_distance
+from oodml.shift.distance.frechet import frechet_distance
 from oodml.shift.measures.base import Sides, register_measure
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from oodml.shift.gram import Float
+from oodml.shift.distance.gram import Float
 from oodml.shift.measures.base import Sides, register_measure
 from oodml.shift.measures.pairwise import squared_distances
 

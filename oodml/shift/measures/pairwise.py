@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oodml.shift.gram import Float
+from oodml.shift.distance.gram import Float
 
 _BLOCK = 1024
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from oodml.core.hashing import derived_seed
-from oodml.shift.gram import Float
+from oodml.shift.distance.gram import Float
 from oodml.shift.measures.base import Sides, register_measure
 
 _DIRECTIONS = 256

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from oodml.core.errors import UsageError
-from oodml.evaluation.embedding_set import EmbeddingSet
+from oodml.evaluation.metrics.embedding_set import EmbeddingSet
 from oodml.evaluation.metrics.registry import register_embedding_metric
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from oodml.evaluation.embedding_set import EmbeddingSet
+from oodml.evaluation.metrics.embedding_set import EmbeddingSet
 from oodml.evaluation.metrics.registry import register_embedding_metric
 
 _SOURCE = "Zhang et al. 2020 (SEC): what the spherical constraint acts on"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from oodml.core.errors import DataError
-from oodml.evaluation.embedding_set import EmbeddingSet
+from oodml.evaluation.metrics.embedding_set import EmbeddingSet
 from oodml.evaluation.metrics.registry import register_embedding_metric
 
 _SOURCE = "Wang and Isola 2020 (ICML)"

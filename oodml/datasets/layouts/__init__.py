@@ -1,0 +1,1 @@
+"""Layouts of files users have on disk, one file each."""

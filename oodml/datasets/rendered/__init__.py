@@ -1,0 +1,1 @@
+"""Data sets rendered on this machine from fonts and icon packages, one file each."""

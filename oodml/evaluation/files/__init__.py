@@ -1,0 +1,1 @@
+"""Files that are exchanged: embeddings, pairs, stored ranks."""

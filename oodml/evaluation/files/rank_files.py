@@ -1,0 +1,135 @@
+"""``ranks.parquet``: positive ranks on disk, one row a query."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from oodml.core.errors import DataError, IntegrityError
+from oodml.core.files import atomic_path
+from oodml.evaluation.ranks.table import PositiveRanks
+
+_SCHEMA_VERSION = 1
+_METADATA_KEY = b"oodml.ranks"
+_LISTS = ("positive_ranks", "tied_before", "tied_after")
+
+
+def save_ranks(ranks: PositiveRanks, path: Path) -> None:
+    """Write the table atomically.
+
+    Columns: ``query_id`` string, ``class`` string, ``gallery_size`` int64, and the lists of int64
+    ``positive_ranks``, ``tied_before``, ``tied_after`` (one entry a positive).
+    """
+    offsets = pa.array(ranks.offsets, pa.int64())
+    names = pa.array(ranks.class_names, pa.string())
+    classes = pa.DictionaryArray.from_arrays(pa.array(ranks.labels, pa.int64()), names)
+    columns: dict[str, Any] = {
+        "query_id": pa.array(ranks.query_ids, pa.string()),
+        "class": classes.cast(pa.string()),
+        "gallery_size": pa.array(ranks.gallery_sizes, pa.int64()),
+    }
+    for name, values in zip(
+        _LISTS, (ranks.ranks, ranks.tied_before, ranks.tied_after), strict=True
+    ):
+        columns[name] = pa.LargeListArray.from_arrays(offsets, pa.array(values, pa.int64()))
+    about = {
+        "schema_version": _SCHEMA_VERSION,
+        "similarity": ranks.similarity,
+        "unlabelled_queries": ranks.unlabelled_queries,
+        "class_names": list(ranks.class_names),
+    }
+    table = pa.table(columns).replace_schema_metadata({_METADATA_KEY: json.dumps(about).encode()})
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def load_ranks(path: Path) -> PositiveRanks:
+    """Read and check a table written by `save_ranks`.
+
+    Raises:
+        DataError: no such file, or not Parquet.
+        IntegrityError: columns missing, or impossible ranks (not ascending, outside the gallery).
+    """
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path}: not a readable Parquet file ({error})") from None
+    about = _about(path, table)
+    offsets, ranks, before, after = _lists(path, table)
+    code_of = {name: code for code, name in enumerate(about["class_names"])}
+    try:
+        labels = [code_of[name] for name in table["class"].to_pylist()]
+    except KeyError as error:
+        raise IntegrityError(f"{path}: class {error} is not among the listed class names") from None
+    result = PositiveRanks(
+        query_ids=tuple(table["query_id"].to_pylist()),
+        labels=np.array(labels, np.int64),
+        class_names=tuple(about["class_names"]),
+        gallery_sizes=table["gallery_size"].to_numpy(),
+        offsets=offsets,
+        ranks=ranks,
+        tied_before=before,
+        tied_after=after,
+        similarity=about["similarity"],
+        unlabelled_queries=about["unlabelled_queries"],
+    )
+    _check(path, result)
+    return result
+
+
+def _about(path: Path, table: pa.Table) -> dict[str, Any]:
+    missing = {"query_id", "class", "gallery_size", *_LISTS} - set(table.column_names)
+    stored = (table.schema.metadata or {}).get(_METADATA_KEY)
+    if missing or stored is None:
+        what = f"no column {', '.join(sorted(missing))}" if missing else "no oodml.ranks metadata"
+        raise IntegrityError(f"{path}: not a ranks table ({what}); make it with `oodml eval`")
+    about: dict[str, Any] = json.loads(stored)
+    if about.get("schema_version") != _SCHEMA_VERSION:
+        raise IntegrityError(
+            f"{path}: schema_version {about.get('schema_version')}, this oodml reads "
+            f"{_SCHEMA_VERSION}; evaluate again"
+        )
+    return about
+
+
+def _lists(path: Path, table: pa.Table) -> tuple[NDArray[np.int64], ...]:
+    offsets: NDArray[np.int64] | None = None
+    flat = []
+    for name in _LISTS:
+        chunks = table[name].chunks
+        column = pa.concat_arrays(chunks) if chunks else pa.array([], pa.large_list(pa.int64()))
+        if column.null_count or column.flatten().null_count:
+            raise IntegrityError(f"{path}: column {name!r} has nulls")
+        lengths = column.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+        found = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        if offsets is not None and not np.array_equal(found, offsets):
+            raise IntegrityError(f"{path}: lists of {name!r} are not as long as the positive ranks")
+        offsets = found
+        flat.append(column.flatten().to_numpy(zero_copy_only=False).astype(np.int64))
+    assert offsets is not None
+    return offsets, *flat
+
+
+def _check(path: Path, ranks: PositiveRanks) -> None:
+    query = ranks.query_of_rank
+    inside = np.diff(query) == 0
+    bad = np.zeros(len(ranks.ranks), bool)
+    bad[1:] = inside & (np.diff(ranks.ranks) <= 0)
+    bad |= ranks.ranks - ranks.tied_before < ranks.place
+    last_place = ranks.positives[query] - ranks.place
+    bad |= ranks.ranks + ranks.tied_after + last_place > ranks.gallery_sizes[query]
+    bad |= (ranks.tied_before < 0) | (ranks.tied_after < 0)
+    if bad.any():
+        row = int(query[np.argmax(bad)])
+        raise IntegrityError(
+            f"{path}: impossible ranks for query {ranks.query_ids[row]!r} (row {row}); "
+            "the file was changed, evaluate again"
+        )

@@ -1,0 +1,1 @@
+"""What evaluation is given, checked: vectors, labels, ids, and who is whose positive."""

@@ -1,0 +1,1 @@
+"""Summands of losses, one file each."""

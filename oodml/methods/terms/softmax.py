@@ -1,0 +1,34 @@
+"""Classification of the training classes by a linear layer on the embedding."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from oodml.methods.method import Objective
+
+
+class SoftmaxObjective(Objective):
+    """Cross-entropy of Linear(relu(embedding)) or Linear(embedding) over the classes.
+
+    Args:
+        embedding_dim: d of the embeddings [B, d].
+        num_classes: classes told apart.
+        rectify: put a ReLU before the classifier, as Adapted Deep Embeddings (NeurIPS 2018) does.
+    """
+
+    def __init__(self, embedding_dim: int, num_classes: int, *, rectify: bool = False) -> None:
+        super().__init__()
+        self.classifier = nn.Linear(embedding_dim, num_classes)
+        self.rectify = rectify
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(self._logits(embeddings), labels)
+
+    def predict(self, embeddings: Tensor) -> Tensor:
+        return self._logits(embeddings).argmax(dim=1)
+
+    def _logits(self, embeddings: Tensor) -> Tensor:
+        embeddings = embeddings.float()
+        logits: Tensor = self.classifier(F.relu(embeddings) if self.rectify else embeddings)
+        return logits

@@ -1,0 +1,158 @@
+"""Pictures of a report: queries with their first neighbours, and scores class by class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodml.core.errors import UsageError
+from oodml.core.files import atomic_path
+from oodml.evaluation.report import Report
+from oodml.evaluation.uncertainty.estimates import Estimate
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_RIGHT = "#1b7837"
+_WRONG = "#b2182b"
+_MOST_BARS = 60
+
+
+def spread_queries(values: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    """``count`` scored queries from the worst to the best, evenly spaced in rank of ``values``.
+
+    Picked by rule, so that the picture is neither a best nor a worst case: [count] indices into the
+    per-query ``values`` (NaN: not scored).
+    """
+    scored = np.flatnonzero(~np.isnan(values))
+    order = scored[np.argsort(values[scored], kind="stable")]
+    places = np.linspace(0, len(order) - 1, min(count, len(order)))
+    return order[np.unique(places.round().astype(np.int64))]
+
+
+def retrieval_picture(
+    queries: Sequence[int] | NDArray[np.int64],
+    neighbours: NDArray[np.int64],
+    labels: Sequence[str],
+    load_image: Callable[[int], Any],
+    *,
+    title: str = "",
+    notes: Mapping[int, str] | None = None,
+) -> Figure:
+    """One row a query: the query, then its neighbours, nearest first.
+
+    Neighbours of another class are framed red, crossed out in their corner, and named; those of the
+    query's class are framed green.
+
+    Args:
+        queries: row of each query [Q].
+        neighbours: rows of the neighbours [Q, k], from `nearest_neighbours`.
+        labels: class name of every row.
+        load_image: row -> PIL image.
+        notes: row of a query -> a line to print beside it, for instance its score.
+    """
+    from matplotlib.figure import Figure
+
+    count, k = neighbours.shape
+    figure = Figure(figsize=(1.25 * (k + 1) + 0.6, 1.5 * count + 0.6), layout="constrained")
+    axes = figure.subplots(count, k + 1, squeeze=False)
+    if title:
+        figure.suptitle(title, fontsize=11)
+    for line, query in enumerate(np.asarray(queries).tolist()):
+        note = (notes or {}).get(query, "")
+        text = _short(labels[query]) + (f"\n{note}" if note else "")
+        _show(axes[line][0], load_image(query), "black", text, bold=True)
+        for place, row in enumerate(neighbours[line].tolist()):
+            right = labels[row] == labels[query]
+            axis = axes[line][place + 1]
+            name = "" if right else _short(labels[row])
+            _show(axis, load_image(row), _RIGHT if right else _WRONG, name)
+            if not right:
+                axis.text(
+                    0.94, 0.94, "✕", transform=axis.transAxes, ha="right", va="top",
+                    fontsize=9, color="white", bbox={"facecolor": _WRONG, "pad": 1.5, "lw": 0},
+                )  # fmt: skip
+            if line == 0:
+                axis.set_title(str(place + 1), fontsize=8, color="0.4")
+        if line == 0:
+            axes[0][0].set_title("query", fontsize=8, color="0.4")
+    return figure
+
+
+def per_class_picture(
+    report: Report, metric: str, *, interval: Estimate | None = None, title: str = ""
+) -> Figure:
+    """The metric of every class from best to worst, with the mean over classes.
+
+    Up to 60 classes are bars with names; more are drawn as one falling curve, with the ends named.
+
+    Args:
+        interval: of the mean over classes, for instance from
+            ``report.intervals(average="macro")[metric]``; drawn as a band.
+    """
+    from matplotlib.figure import Figure
+
+    scores = sorted(report.per_class(metric).items(), key=lambda item: (-item[1], item[0]))
+    names, values = [name for name, _ in scores], np.array([value for _, value in scores])
+    mean = report.macro[metric]
+    many = len(names) > _MOST_BARS
+    size = (7.0, 4.2) if many else (7.0, 0.19 * len(names) + 1.3)
+    figure = Figure(figsize=size, layout="constrained")
+    axis = figure.subplots()
+    if many:
+        axis.fill_between(np.arange(len(values)), values, step="mid", color="#9ecae1", lw=0)
+        axis.plot(values, color="#08519c", lw=1.2, drawstyle="steps-mid")
+        axis.set_xlabel(f"{len(names)} classes, best first ({names[0]} .. {names[-1]})", fontsize=9)
+        axis.set_ylabel(metric)
+        axis.set_xlim(-0.5, len(values) - 0.5)
+        axis.set_ylim(0, 1)
+        _mean_line(axis.axhline, axis.axhspan, mean, interval)
+    else:
+        axis.barh(np.arange(len(values)), values, color="#6baed6", height=0.75)
+        axis.set_yticks(np.arange(len(values)), [_short(name, 28) for name in names], fontsize=7)
+        axis.invert_yaxis()
+        axis.set_xlabel(metric)
+        axis.set_xlim(0, 1)
+        axis.margins(y=0.01)
+        _mean_line(axis.axvline, axis.axvspan, mean, interval)
+    figure.legend(fontsize=8, loc="outside lower center", frameon=False)
+    axis.spines[["top", "right"]].set_visible(False)
+    if title:
+        axis.set_title(title, fontsize=11)
+    return figure
+
+
+def save_picture(figure: Figure, path: Path) -> None:
+    """Write PNG, SVG or PDF by the file's ending, atomically; UsageError for other endings."""
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in ("png", "svg", "pdf"):
+        raise UsageError(f"{path}: pictures are written as .png, .svg or .pdf")
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format=kind, dpi=150)
+
+
+def _mean_line(line: Any, band: Any, mean: float, interval: Estimate | None) -> None:
+    if interval is not None and interval.low == interval.low:
+        label = f"{interval.level:.0%} interval ({interval.estimator})"
+        band(interval.low, interval.high, color="0.5", alpha=0.25, lw=0, label=label)
+    line(mean, color="black", lw=1, ls="--", label=f"mean over classes {mean:.3f}")
+
+
+def _show(axis: Any, image: Any, colour: str, text: str, *, bold: bool = False) -> None:
+    axis.imshow(np.asarray(image.convert("RGB")))
+    axis.set_xticks([])
+    axis.set_yticks([])
+    for spine in axis.spines.values():
+        spine.set_color(colour)
+        spine.set_linewidth(2.5)
+    axis.set_xlabel(text, fontsize=6.5, color=colour, fontweight="bold" if bold else "normal")
+
+
+def _short(name: str, most: int = 20) -> str:
+    # A "$" would start matplotlib's math mode.
+    name = name.replace("$", r"\$")
+    return name if len(name) <= most else name[: most - 1] + "…"

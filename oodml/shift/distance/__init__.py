@@ -1,0 +1,1 @@
+"""Class means and the Fréchet distance of a partition from their Gram matrix."""

@@ -1,0 +1,1 @@
+"""The ladder: what it is, its rules, its file."""

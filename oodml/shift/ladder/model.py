@@ -1,0 +1,126 @@
+"""The ladder: class splits of growing shift, as it is held in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from oodml.core.errors import UsageError
+from oodml.shift.ladder.episodes import EpisodeTable
+
+SCHEMA_VERSION = 1
+TARGET_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Level:
+    """One rung: a class-disjoint train / val / test split and its measured shift.
+
+    Attributes:
+        index: place in the ladder, from 0 (easiest).
+        train, val, test: class names, sorted; the training side of the shift is train + val.
+        shift: value of the ladder's own measure between train + val and test; NaN when an
+            imported split was never measured.
+        shifts: further measures of the same level by name.
+        target: the shift the level was meant to have; None where none was set.
+        counts: classes and images of each side.
+        stage: what reached the partition: ``start``, ``harder``, ``easier``, ``removal``, ...
+        step: the step of that stage; id in the papers' numbering for generator ``oodml``.
+        controls: reference conditions that tell shift from difficulty, see
+            :mod:`oodml.shift.controls`.
+    """
+
+    index: int
+    train: tuple[str, ...]
+    val: tuple[str, ...]
+    test: tuple[str, ...]
+    shift: float
+    shifts: Mapping[str, float] = field(default_factory=dict)
+    target: float | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    stage: str = ""
+    step: int = 0
+    controls: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def training_side(self) -> tuple[str, ...]:
+        """Classes of train and val together, sorted."""
+        return tuple(sorted(self.train + self.val))
+
+    @property
+    def reached(self) -> bool:
+        """Whether the shift lies within 1 % of its target (or there is none)."""
+        return (
+            self.target is None or abs(self.shift - self.target) <= TARGET_TOLERANCE * self.target
+        )
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Levels of growing shift with all that is needed to check them.
+
+    Attributes:
+        name, dataset, dataset_fingerprint: what the ladder is for; fingerprint "" when unknown.
+        features: manifest of the features the shift was measured on (backbone, weights hash, ...).
+        generator, options, seed: what made it.
+        measure: name of the shift measure behind ``Level.shift``.
+        levels: at least one, shift growing strictly.
+        images: number of images of every class that stands in some level; empty when unknown.
+        left_out: classes of the data set that stand in no level on purpose, with the reason.
+        episode_table: few-shot supports of all levels; None when the ladder has none.
+        sha256: hash of the whole content, episodes included; "" before the ladder is sealed.
+    """
+
+    name: str
+    dataset: str
+    dataset_fingerprint: str
+    features: Mapping[str, Any]
+    generator: str
+    options: Mapping[str, Any]
+    measure: str
+    seed: int
+    levels: tuple[Level, ...]
+    images: Mapping[str, int]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    episode_table: EpisodeTable | None = field(default=None, compare=False, repr=False)
+    sha256: str = ""
+    schema_version: int = SCHEMA_VERSION
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``ladder.json`` and ``episodes.parquet`` into ``folder``, each atomically."""
+        from oodml.shift.ladder.file import save_ladder
+
+        save_ladder(self, Path(folder))
+
+    def episodes(self, level_index: int, shots: int) -> list[dict[str, list[str]]]:
+        """Few-shot episodes of a level: per episode, class name -> ids of the support images.
+
+        Every other image of those test classes is a query. Test classes with fewer than
+        shots + 1 images stand in no episode; see :meth:`too_few_images`.
+
+        Raises:
+            UsageError: no such level or number of shots in the file.
+        """
+        if not 0 <= level_index < len(self.levels):
+            raise UsageError(
+                f"ladder {self.name!r} has levels 0 to {len(self.levels) - 1}, not {level_index}"
+            )
+        if self.episode_table is None:
+            raise UsageError(
+                f"ladder {self.name!r} has no few-shot episodes; make it with image ids"
+            )
+        return self.episode_table.episodes(level_index, shots)
+
+    def too_few_images(self, level_index: int, shots: int) -> dict[str, int]:
+        """Test classes of a level that its ``shots``-shot episodes leave out, with image counts."""
+        if self.episode_table is None:
+            return {}
+        return dict(self.episode_table.left_out.get((level_index, shots), {}))
+
+    def sealed(self) -> Ladder:
+        """The same ladder with its hash computed."""
+        from oodml.shift.ladder.file import content_hash
+
+        return replace(self, sha256=content_hash(self))
