@@ -1,6 +1,6 @@
 """What is compared: objectives and adaptations with declared hyper-parameters, by name."""
 
-from oodml.core.parameters import HyperParameter
+from oodml.core.parameters import Parameter
 from oodml.methods.method import (
     Adaptation,
     Method,
@@ -13,9 +13,9 @@ from oodml.methods.terms.spherical import SphericalConstraint
 
 __all__ = [
     "Adaptation",
-    "HyperParameter",
     "Method",
     "Objective",
+    "Parameter",
     "SphericalConstraint",
     "create_method",
     "list_methods",

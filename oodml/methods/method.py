@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable
@@ -12,9 +11,8 @@ from typing import Any, ClassVar, Literal, TypeVar
 from torch import Tensor, nn
 
 import oodml.methods.builtin as _builtin
-from oodml.core.errors import UsageError
 from oodml.core.hashing import sha256_json
-from oodml.core.parameters import HyperParameter
+from oodml.core.parameters import Parameter, Parametrised
 from oodml.core.registry import Registry
 
 
@@ -55,7 +53,7 @@ class Adaptation:
     minimum_shots: int = 1
 
 
-class Method:
+class Method(Parametrised):
     """Base of all methods. Subclasses declare hyper-parameters and build an objective.
 
     Class attributes:
@@ -63,36 +61,20 @@ class Method:
         source: the publication.
     """
 
-    name: ClassVar[str] = ""
+    owner_kind = "method"
+    noun = "hyper-parameter"
     trains: ClassVar[bool] = True
     source: ClassVar[str] = ""
 
-    images_per_class = HyperParameter(4, "images of a class in a batch", minimum=1, search=(2, 8))
-    learning_rate_factor = HyperParameter(
+    images_per_class = Parameter(4, "images of a class in a batch", minimum=1, search=(2, 8))
+    learning_rate_factor = Parameter(
         1.0, "times the protocol's learning rate", minimum=0.0, search=(0.1, 10.0), log=True
     )
-
-    def __init__(self, **hyper_parameters: Any) -> None:
-        declared = self.declared()
-        for name, value in hyper_parameters.items():
-            if name not in declared:
-                near = difflib.get_close_matches(name, declared, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(declared)}"
-                raise UsageError(f"method {self.name!r} has no hyper-parameter {name!r}; {hint}")
-            self.__dict__[f"_{name}"] = declared[name].checked(self.name, value)
-
-    @classmethod
-    def declared(cls) -> dict[str, HyperParameter[Any]]:
-        """All hyper-parameters by name, inherited ones included."""
-        found: dict[str, HyperParameter[Any]] = {}
-        for base in reversed(cls.__mro__):
-            found |= {k: v for k, v in vars(base).items() if isinstance(v, HyperParameter)}
-        return found
 
     @property
     def hyper_parameters(self) -> dict[str, Any]:
         """Every hyper-parameter with its value."""
-        return {name: getattr(self, name) for name in self.declared()}
+        return self.parameters
 
     @property
     def label(self) -> str:

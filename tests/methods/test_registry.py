@@ -4,7 +4,7 @@ import pytest
 
 import oodml
 from oodml.core.errors import UsageError
-from oodml.methods import HyperParameter, Method
+from oodml.methods import Method, Parameter
 from oodml.methods import method as base
 
 
@@ -35,7 +35,7 @@ def test_one_class_and_one_decorator_add_a_method(monkeypatch: pytest.MonkeyPatc
     class Mine(base.method_class("triplet")):  # type: ignore[misc]
         """Mine."""
 
-        temperature = HyperParameter(0.5, "how warm", minimum=0.0)
+        temperature = Parameter(0.5, "how warm", minimum=0.0)
 
     made = oodml.create_method("my-triplet", temperature=2)
     assert isinstance(made, Mine)

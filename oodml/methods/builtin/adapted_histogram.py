@@ -1,6 +1,6 @@
 """Histogram-loss embedding, adapted to the support set by the same loss."""
 
-from oodml.core.parameters import HyperParameter
+from oodml.core.parameters import Parameter
 from oodml.methods.method import Adaptation, Method, Objective, register_method
 from oodml.methods.terms.histogram import HistogramObjective
 
@@ -14,11 +14,11 @@ class AdaptedHistogram(Method):
 
     source = "AdaptHistLoss in Scott, Ridgeway, Mozer: Adapted Deep Embeddings, NeurIPS 2018"
 
-    bins = HyperParameter(201, "grid points on [-1, 1]", minimum=2, search=(51, 401))
-    adaptation_steps = HyperParameter(
+    bins = Parameter(201, "grid points on [-1, 1]", minimum=2, search=(51, 401))
+    adaptation_steps = Parameter(
         100, "updates on a support set", minimum=1, search=(20, 1000), log=True
     )
-    adaptation_learning_rate_factor = HyperParameter(
+    adaptation_learning_rate_factor = Parameter(
         1.0,
         "times the training learning rate, on a support set",
         minimum=0.0,

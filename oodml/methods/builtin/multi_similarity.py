@@ -3,7 +3,7 @@
 from pytorch_metric_learning.losses import MultiSimilarityLoss
 from pytorch_metric_learning.miners import MultiSimilarityMiner
 
-from oodml.core.parameters import HyperParameter
+from oodml.core.parameters import Parameter
 from oodml.methods.method import Objective, register_method
 from oodml.methods.terms.pairs import SEC_SOURCE, PairMethod, PairObjective, SphericalPenalty
 
@@ -18,14 +18,10 @@ class MultiSimilarity(PairMethod):
 
     source = "Wang et al., Multi-Similarity Loss, CVPR 2019; values of SEC and ooDML"
 
-    alpha = HyperParameter(
-        2.0, "scale of positive pairs", minimum=1e-3, search=(0.5, 10.0), log=True
-    )
-    beta = HyperParameter(
-        40.0, "scale of negative pairs", minimum=1e-3, search=(10.0, 100.0), log=True
-    )
-    base = HyperParameter(0.5, "similarity at which a pair weighs half", search=(0.0, 1.0))
-    epsilon = HyperParameter(0.1, "margin of the miner", minimum=0.0, search=(0.0, 0.5))
+    alpha = Parameter(2.0, "scale of positive pairs", minimum=1e-3, search=(0.5, 10.0), log=True)
+    beta = Parameter(40.0, "scale of negative pairs", minimum=1e-3, search=(10.0, 100.0), log=True)
+    base = Parameter(0.5, "similarity at which a pair weighs half", search=(0.0, 1.0))
+    epsilon = Parameter(0.1, "margin of the miner", minimum=0.0, search=(0.0, 0.5))
 
     def objective(self, embedding_dim: int, num_classes: int) -> Objective:
         loss = MultiSimilarityLoss(alpha=self.alpha, beta=self.beta, base=self.base)

@@ -4,7 +4,7 @@ from pytorch_metric_learning.distances import LpDistance
 from pytorch_metric_learning.losses import TripletMarginLoss
 from pytorch_metric_learning.reducers import MeanReducer
 
-from oodml.core.parameters import HyperParameter
+from oodml.core.parameters import Parameter
 from oodml.methods.method import Objective, register_method
 from oodml.methods.terms.pairs import SEC_SOURCE, PairMethod, PairObjective, SphericalPenalty
 
@@ -19,10 +19,8 @@ class Triplet(PairMethod):
 
     source = "SEC's released definition; Schroff et al., FaceNet, CVPR 2015"
 
-    images_per_class = HyperParameter(3, "images of a class in a batch", minimum=2, search=(2, 8))
-    margin = HyperParameter(
-        1.0, "margin between squared distances", minimum=0.0, search=(0.05, 1.5)
-    )
+    images_per_class = Parameter(3, "images of a class in a batch", minimum=2, search=(2, 8))
+    margin = Parameter(1.0, "margin between squared distances", minimum=0.0, search=(0.05, 1.5))
 
     def objective(self, embedding_dim: int, num_classes: int) -> Objective:
         squared = LpDistance(normalize_embeddings=True, p=2, power=2)

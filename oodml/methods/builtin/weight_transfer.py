@@ -1,6 +1,6 @@
 """Weight transfer: train a classifier on the source, fine-tune it on the support set."""
 
-from oodml.core.parameters import HyperParameter
+from oodml.core.parameters import Parameter
 from oodml.methods.method import Adaptation, Method, Objective, register_method
 from oodml.methods.terms.softmax import SoftmaxObjective
 
@@ -11,10 +11,10 @@ class WeightTransfer(Method):
 
     source = "WeightAdapt in Scott, Ridgeway, Mozer: Adapted Deep Embeddings, NeurIPS 2018"
 
-    adaptation_steps = HyperParameter(
+    adaptation_steps = Parameter(
         200, "updates on a support set", minimum=1, search=(20, 1000), log=True
     )
-    adaptation_learning_rate_factor = HyperParameter(
+    adaptation_learning_rate_factor = Parameter(
         5.0,
         "times the training learning rate, on a support set",
         minimum=0.0,

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from oodml.core.parameters import HyperParameter
+from oodml.core.parameters import Parameter
 from oodml.methods.method import Method, Objective
 from oodml.methods.terms.spherical import SphericalConstraint
 
@@ -50,10 +50,8 @@ class SphericalPenalty(Method):
     Of the paper's weights only that of triplet on CUB, 1.0, is public; it is the default of all.
     """
 
-    eta = HyperParameter(
-        1.0, "weight of the constraint", minimum=0.0, search=(0.01, 10.0), log=True
-    )
-    rho = HyperParameter(
+    eta = Parameter(1.0, "weight of the constraint", minimum=0.0, search=(0.01, 10.0), log=True)
+    rho = Parameter(
         1.0, "momentum of the mean norm, 1 = batch mean", minimum=1e-6, search=(0.01, 1.0)
     )
 
