@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 app = typer.Typer(no_args_is_help=True, help="Methods that benchmarks compare.")
 JsonOption = Annotated[bool, typer.Option("--json", help="machine-readable output")]
@@ -16,29 +16,33 @@ JsonOption = Annotated[bool, typer.Option("--json", help="machine-readable outpu
 
 @app.command("list")
 def list_command(as_json: JsonOption = False) -> None:
-    """All methods, with what they are."""
-    from oodml.methods import list_methods
-    from oodml.methods.method import method_class
+    """All methods and useful combinations of wrappers with them, with what they are."""
+    from oodml.methods import create_method, list_methods, list_wrappers
 
-    summaries = {name: _first_line(method_class(name)) for name in list_methods()}
+    summaries = {name: create_method(name).summary for name in list_methods()}
     if as_json:
         print(json.dumps(summaries))
         return
     table = Table("method", "what it is")
     for name, summary in summaries.items():
-        table.add_row(name, summary)
-    Console().print(table)
+        table.add_row(name, Text(summary))
+    console = Console()
+    console.print(table)
+    prefixes = ", ".join(f"{name}-" for name in list_wrappers())
+    console.print(Text(f"Before any method that allows it: {prefixes}"))
 
 
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(metavar="METHOD")], as_json: JsonOption = False
 ) -> None:
-    """A method's definition, source and hyper-parameters."""
-    from oodml.methods.method import method_class
+    """A method's definition, source, hyper-parameters and presets."""
+    from oodml.methods import create_method
+    from oodml.methods.presets import presets_of
 
-    found = method_class(name)
-    declared = found.declared() if found.trains else {}
+    found = create_method(name)
+    declared = found.all_parameters if found.trains else {}
+    presets = presets_of(found.name)
     if as_json:
         plain = {
             key: {
@@ -49,21 +53,27 @@ def show(
             }
             for key, p in declared.items()
         }
-        print(json.dumps({"name": name, "source": found.source, "hyper_parameters": plain}))
+        shown = {
+            "name": name,
+            "source": "; ".join(found.sources),
+            "version": found.full_version,
+            "hyper_parameters": plain,
+            "presets": presets,
+        }
+        print(json.dumps(shown))
         return
     console = Console()
-    console.print(f"[bold]{name}[/bold]\n{inspect.getdoc(found)}\n\nSource: {found.source}")
-    if not declared:
-        return
-    table = Table("hyper-parameter", "default", "search range", "meaning")
-    for key, parameter in declared.items():
-        span = ""
-        if parameter.search:
-            low, high = parameter.search
-            span = f"{low:g} to {high:g}{' (log)' if parameter.log else ''}"
-        table.add_row(key, str(parameter.default), span, parameter.description)
-    console.print(table)
-
-
-def _first_line(found: type) -> str:
-    return (inspect.getdoc(found) or "").split("\n")[0]
+    console.print(Text(name, style="bold"))
+    console.print(Text(f"{found.description}\n\nSource: {'; '.join(found.sources)}"))
+    console.print(Text(f"Version: {found.full_version}"))
+    if declared:
+        table = Table("hyper-parameter", "default", "search range", "meaning")
+        for key, parameter in declared.items():
+            span = ""
+            if parameter.search:
+                low, high = parameter.search
+                span = f"{low:g} to {high:g}{' (log)' if parameter.log else ''}"
+            table.add_row(key, Text(str(parameter.default)), span, Text(parameter.description))
+        console.print(table)
+    if presets:
+        console.print(Text(f"Presets: {', '.join(presets)}"))

@@ -1,68 +1,36 @@
-"""Method: what a benchmark compares. Adding one is one file and one decorator."""
+"""Method: what a benchmark compares, as data about parts."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar
+import inspect
+from typing import Any, ClassVar
 
-from torch import Tensor, nn
+import torch
+from torch import nn
 
-import oodml.methods.builtin as _builtin
+from oodml.core.errors import UsageError
 from oodml.core.hashing import sha256_json
-from oodml.core.parameters import Parameter, Parametrised
-from oodml.core.registry import Registry
-
-
-class Objective(nn.Module):
-    """What training minimises: ``forward(embeddings [B, d], labels int64 [B]) -> scalar``.
-
-    Embeddings come un-normalised; an objective normalises inside where its definition does.
-    Labels run over 0..C-1 of the classes trained on. Parameters of the objective (classifier
-    weights, proxies) are trained along, at ``learning_rate_factor`` times the learning rate.
-    """
-
-    learning_rate_factor: float = 1.0
-
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        raise NotImplementedError
-
-    def predict(self, embeddings: Tensor) -> Tensor:
-        """Class index [B] of each embedding, for objectives that carry a classifier."""
-        raise NotImplementedError(f"{type(self).__name__} has no classifier")
-
-
-@dataclass(frozen=True)
-class Adaptation:
-    """How a trained embedder goes on learning from the k-shot support of new classes.
-
-    Attributes:
-        objective: (embedding_dim, num_classes) -> the objective on the support set.
-        predictor: "classifier" (the objective's own) or "nearest" (cosine 1-NN to the support).
-        steps: updates on the support set.
-        learning_rate_factor: times the training learning rate.
-        minimum_shots: with fewer shots the unadapted embedder is scored instead.
-    """
-
-    objective: Callable[[int, int], Objective]
-    predictor: Literal["classifier", "nearest"]
-    steps: int
-    learning_rate_factor: float
-    minimum_shots: int = 1
+from oodml.core.parameters import Parameter, Parametrised, readable_value
+from oodml.methods.adaptation import Adaptation
+from oodml.methods.batch_rule import BatchRule
+from oodml.methods.batches.m_per_class import MPerClass
+from oodml.methods.step import Dims
+from oodml.methods.term import LossTerm, Term
 
 
 class Method(Parametrised):
-    """Base of all methods. Subclasses declare hyper-parameters and build an objective.
+    """Base of all methods. ``terms`` is the only must; head, batches and adaptation have defaults.
 
     Class attributes:
+        version: raised when the same parameters give other results; it enters the identity of
+            every result, so that mending one method does not outdate those of the others.
         trains: False for methods that use the backbone as it is; they do not depend on a seed.
         source: the publication.
     """
 
     owner_kind = "method"
     noun = "hyper-parameter"
+    version: ClassVar[int] = 1
     trains: ClassVar[bool] = True
     source: ClassVar[str] = ""
 
@@ -71,72 +39,103 @@ class Method(Parametrised):
         1.0, "times the protocol's learning rate", minimum=0.0, search=(0.1, 10.0), log=True
     )
 
+    def terms(self, dims: Dims) -> dict[str, Term]:
+        """The summands of the loss by name, for the sizes at hand."""
+        raise NotImplementedError(f"method {self.name!r} declares no terms")
+
+    def head(self, dims: Dims) -> nn.Module:
+        """What stands on the trunk: features [n, F] -> embedding [n, D], or a dictionary of named
+        outputs with "embedding" among them."""
+        return nn.Linear(dims.features, dims.embedding)
+
+    def batches(self) -> BatchRule:
+        """Which items an update sees."""
+        return MPerClass(images_per_class=self.images_per_class)
+
+    def adaptation(self) -> Adaptation | None:
+        """How the method adapts to k-shot support sets; None when it does not."""
+        return None
+
+    def adaptation_or_error(self) -> Adaptation:
+        """The adaptation; UsageError for a method that has none."""
+        found = self.adaptation()
+        if found is None:
+            raise UsageError(f"method {self.name!r} has no adaptation to a support set")
+        return found
+
+    @property
+    def all_parameters(self) -> dict[str, Parameter[Any]]:
+        """Every hyper-parameter's declaration by the name it is given by."""
+        return self.declared()
+
+    @property
+    def accepted_names(self) -> set[str]:
+        """Every name a hyper-parameter may be given by."""
+        return names_of(self.declared())
+
     @property
     def hyper_parameters(self) -> dict[str, Any]:
         """Every hyper-parameter with its value."""
         return self.parameters
 
     @property
+    def description(self) -> str:
+        """The definition in words; a wrapped method's, and then what is put around it."""
+        return inspect.getdoc(type(self)) or ""
+
+    @property
+    def summary(self) -> str:
+        """The first line of the definition."""
+        return self.description.split("\n")[0]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The publications, a wrapped method's first."""
+        return (self.source,)
+
+    @property
+    def full_version(self) -> str:
+        """The version as results carry it; a wrapped method's names all that take part."""
+        return str(self.version)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What the method's terms need beyond features and labels; see `Term.needs`."""
+        if not self.trains:
+            return frozenset()
+        with torch.random.fork_rng(devices=[]):
+            found = self.terms(Dims(features=8, embedding=8, classes=2)).values()
+        return frozenset().union(*(term.needs for term in found))
+
+    @property
     def label(self) -> str:
         """The name, with the hyper-parameters that differ from their defaults."""
-        changed = {
-            k: v for k, v in self.hyper_parameters.items() if v != self.declared()[k].default
-        }
-        inside = ", ".join(
-            f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in changed.items()
-        )
+        defaults = {name: p.default for name, p in self.all_parameters.items()}
+        changed = {k: v for k, v in self.hyper_parameters.items() if v != defaults[k]}
+        inside = ", ".join(f"{k}={readable_value(v)}" for k, v in changed.items())
         return f"{self.name} ({inside})" if inside else self.name
 
     @property
     def key(self) -> str:
-        """Hash of the name and every hyper-parameter."""
-        return sha256_json([self.name, self.hyper_parameters])
+        """Hash of the name, the version and every hyper-parameter."""
+        return sha256_json([self.name, self.full_version, self.hyper_parameters])
 
-    def objective(self, embedding_dim: int, num_classes: int) -> Objective:
-        """The objective for ``num_classes`` training classes."""
-        raise NotImplementedError
 
-    def adaptation(self) -> Adaptation | None:
-        """How the method adapts to k-shot support sets; None when it does not."""
+def names_of(declared: dict[str, Parameter[Any]]) -> set[str]:
+    """Names and aliases of declared parameters."""
+    return {*declared, *(alias for p in declared.values() for alias in p.aliases)}
+
+
+class LossMethod(Method):
+    """A method that is one loss on the embedding: a subclass gives ``loss``, and a miner if any."""
+
+    def loss(self, dims: Dims) -> nn.Module:
+        """A module ``(embeddings [n, D], labels [n][, mined]) -> scalar``."""
+        raise NotImplementedError(f"method {self.name!r} declares no loss")
+
+    def miner(self) -> Any:
+        """``(embeddings, labels) -> mined`` for the loss's third argument; None for all."""
         return None
 
-
-M = TypeVar("M", bound=type[Method])
-_registry: Registry[type[Method]] = Registry("method")
-
-
-def register_method(name: str) -> Callable[[M], M]:
-    """Class decorator: make a Method available as ``name``; duplicates raise UsageError."""
-
-    def add(method: M) -> M:
-        _registry.register(name)(method)
-        method.name = name
-        return method
-
-    return add
-
-
-def list_methods() -> list[str]:
-    """Names of all methods, third-party ones (entry points ``oodml.methods``) included."""
-    _load_builtin()
-    return _registry.names()
-
-
-def method_class(name: str) -> type[Method]:
-    """The class registered as ``name``; UsageError with near names when there is none."""
-    _load_builtin()
-    return _registry.get(name)
-
-
-def create_method(name: str, **hyper_parameters: Any) -> Method:
-    """A method with given hyper-parameters, the others at their defaults.
-
-    Raises:
-        UsageError: unknown method or hyper-parameter, or a value out of its domain.
-    """
-    return method_class(name)(**hyper_parameters)
-
-
-def _load_builtin() -> None:
-    for module in pkgutil.iter_modules(_builtin.__path__):
-        importlib.import_module(f"{_builtin.__name__}.{module.name}")
+    def terms(self, dims: Dims) -> dict[str, Term]:
+        return {"loss": LossTerm(self.loss(dims), self.miner())}

@@ -11,11 +11,10 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from oodml.features.registry import create_backbone
-from oodml.methods import Method
+from oodml.methods import Dims, Method
 from oodml.runs.spec import BenchmarkSpec
-from oodml.training import Embedder
+from oodml.training import Embedder, Feed
 from oodml.training.loop import train
-from oodml.training.selection import SelectionRule
 
 _PROBE_STEPS = 3
 
@@ -66,7 +65,8 @@ def estimate(spec: BenchmarkSpec, levels: int, threads: int) -> list[MethodEstim
         seconds = 0.0
         if method.trains:
             trunk = backbone.module if network else nn.Identity()
-            embedder = Embedder(trunk, feature_dim, settings.embedding_dim)
+            dims = Dims(feature_dim, settings.embedding_dim, 0)
+            embedder = Embedder.of(method, trunk, dims)
             step = _seconds_a_step(spec, method, embedder, _RandomInputs(shape), fabric)
             seconds = step * (settings.steps + _adaptation_steps(spec, method))
         cells = levels * (len(spec.seeds) if method.trains else 1)
@@ -88,21 +88,15 @@ def _seconds_a_step(
     count = spec.training.batch_size
     classes = max(2, count // method.images_per_class)
     labels = np.arange(count * 2, dtype=np.int64) % classes
-    objective = method.objective(spec.training.embedding_dim, classes)
+    terms = method.terms(embedder.dims(classes))
+    feed = Feed(inputs, np.arange(len(labels)), labels, method.batches(), count, 0)  # type: ignore[arg-type]
     marks: list[float] = []
     train(
         embedder,
-        objective,
-        inputs,  # type: ignore[arg-type]
-        np.arange(len(labels)),
-        labels,
-        fabric=fabric,
-        settings=spec.training,
-        steps=_PROBE_STEPS,
-        images_per_class=method.images_per_class,
-        learning_rate_factor=method.learning_rate_factor,
-        seed=0,
-        rule=SelectionRule(),
+        terms,
+        feed,
+        spec.training.model_copy(update={"steps": _PROBE_STEPS}),
+        fabric,
         on_step=lambda _: marks.append(time.perf_counter()),
     )
     # the first step pays for set-up, the later ones are the rule

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from oodml.core.hashing import derived_seed
 from oodml.evaluation import episode_accuracy, t_interval
 from oodml.methods import Adaptation, Method
+from oodml.methods.term import classifier_of
 from oodml.runs.cells import Cell
 from oodml.runs.rows import result_row
 from oodml.runs.workbench import Workbench
@@ -108,27 +109,29 @@ def _adapted_accuracy(
 ) -> float:
     settings = TrainingSettings(**cell.training)
     source, fabric = bench.source(settings), bench.fabric(settings)
-    adapted, objective = adapt(
+    adapted, terms = adapt(
         embedder,
-        adaptation,
         method,
         source,
         test[episode.support],
         episode.support_labels,
-        rows=len(bench.table.image_ids),
-        shots=shots,
-        fabric=fabric,
-        settings=settings,
+        settings,
+        fabric,
         seed=derived_seed("adaptation", cell.ladder_sha256, cell.level, cell.seed, shots, number),
     )
     queries = embed(adapted, source, test[episode.query], fabric)
     if adaptation.predictor == "classifier":
         with torch.inference_mode():
-            predicted = objective.predict(fabric.to_device(torch.from_numpy(queries)))
+            predicted = classifier_of(terms.values()).predict(
+                fabric.to_device(torch.from_numpy(queries))
+            )
         return float((predicted.cpu().numpy() == episode.query_labels).mean())
     supports = embed(adapted, source, test[episode.support], fabric)
     labels = np.concatenate([episode.support_labels, episode.query_labels])
     accuracy = episode_accuracy(
-        np.concatenate([supports, queries]), labels, [np.arange(len(supports))]
+        np.concatenate([supports, queries]),
+        labels,
+        [np.arange(len(supports))],
+        classifier=adaptation.predictor,
     )
     return float(accuracy[0])

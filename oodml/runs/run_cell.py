@@ -21,9 +21,17 @@ from oodml.runs.kshot import kshot_rows
 from oodml.runs.rows import result_row
 from oodml.runs.store import CellStore
 from oodml.runs.workbench import Workbench
-from oodml.training import Embedder, SealedSource, TrainingSettings, create_selection_rule, embed
-from oodml.training.checkpoints import Checkpoint
-from oodml.training.loop import train
+from oodml.training import (
+    Checkpoint,
+    Embedder,
+    Feed,
+    SealedSource,
+    Selection,
+    TrainingSettings,
+    create_selection_rule,
+    embed,
+    train,
+)
 
 _RESAMPLES = 2_000  # of the classes, behind each stored interval
 
@@ -91,37 +99,35 @@ def _trained(
     # same batches (where its batches have the same shape), so differences are the method's
     seed = derived_seed("cell", cell.ladder_sha256, cell.level, cell.seed)
     torch.manual_seed(derived_seed("weights", seed))
-    embedder = bench.embedder(settings)
-    objective = method.objective(settings.embedding_dim, len(classes))
+    embedder = bench.embedder(method, settings)
+    terms = method.terms(embedder.dims(len(classes)))
     fabric = bench.fabric(settings)
     validation, validation_labels = bench.items(level.val)
     opened = np.concatenate([items, validation])
-    source = SealedSource(bench.source(settings), opened, len(bench.table.image_ids))
+    source = SealedSource(bench.source(settings), opened)
+    feed = Feed(source, items, labels, method.batches(), settings.batch_size, seed)
 
-    def score(model: nn.Module) -> float:
-        embeddings = embed(model, source, validation, fabric)
-        return float(
-            evaluate(embeddings, validation_labels, metrics=["map_at_r"]).metrics["map_at_r"]
-        )
+    class _Scores:
+        def validation(self, model: nn.Module) -> float:
+            embeddings = embed(model, source, validation, fabric)
+            return float(
+                evaluate(embeddings, validation_labels, metrics=["map_at_r"]).metrics["map_at_r"]
+            )
+
+        def training(self, model: nn.Module) -> float:
+            raise NotImplementedError
 
     kept = train(
         embedder,
-        objective,
-        source,
-        items,
-        labels,
-        fabric=fabric,
-        settings=settings,
-        steps=settings.steps,
-        images_per_class=method.images_per_class,
-        learning_rate_factor=method.learning_rate_factor,
-        seed=seed,
-        rule=rule,
-        score=score,
+        terms,
+        feed,
+        settings.at_rate(method.learning_rate_factor),
+        fabric,
+        selection=Selection(rule, _Scores()),
         checkpoint=checkpoint,
         on_step=(lambda done: on_step(done, settings.steps)) if on_step else None,
     )
-    return embedder, kept
+    return embedder, kept.kept_step
 
 
 def _metric_rows(report: Report) -> list[dict[str, Any]]:

@@ -12,8 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from oodml.core.errors import UsageError
 from oodml.evaluation import DEFAULT_METRICS
 from oodml.evaluation.report import resolve_metrics
-from oodml.methods import create_method
-from oodml.methods.method import Method
+from oodml.methods import Method, create_method
 from oodml.training import TrainingSettings, create_selection_rule
 
 SCHEMA_VERSION = 1

@@ -18,6 +18,7 @@ from oodml.features import FeatureTable, extract_features
 from oodml.features.extract import PRECISIONS
 from oodml.features.preprocessing import Preprocessing
 from oodml.features.registry import create_backbone
+from oodml.methods import Dims, Method
 from oodml.runs.spec import BenchmarkSpec
 from oodml.shift import Ladder, Level, generate_ladder, load_ladder
 from oodml.training import AugmentedImages, CachedFeatures, Embedder, ItemSource, TrainingSettings
@@ -105,7 +106,7 @@ class Workbench:
         sized: Preprocessing = preprocessing.at_size(self.spec.features.image_size)
         return AugmentedImages(self.dataset, sized, settings.min_crop, settings.flip)
 
-    def embedder(self, settings: TrainingSettings) -> Embedder:
+    def embedder(self, method: Method, settings: TrainingSettings) -> Embedder:
         """A fresh embedder; its head's weights come from torch's generator as it stands."""
         from torch import nn
 
@@ -113,7 +114,8 @@ class Workbench:
         if settings.mode == "network":
             trunk = create_backbone(self.spec.features.backbone).module
         dim = self.table.features.shape[1]
-        return Embedder(trunk, dim, settings.embedding_dim, settings.freeze_batch_norm)
+        dims = Dims(dim, settings.embedding_dim, 0)
+        return Embedder.of(method, trunk, dims, settings.freeze_batch_norm)
 
 
 def _ladder(

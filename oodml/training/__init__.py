@@ -1,23 +1,40 @@
-"""Data set + split + method + backbone -> a trained embedder. The test side is sealed."""
+"""Data set + split + method + backbone -> a trained model. The test side is sealed."""
 
 from oodml.training.adaptation import adapt
-from oodml.training.loop import TrainingFailed, train
+from oodml.training.checkpoints import Checkpoint
+from oodml.training.feed import Feed
+from oodml.training.loop import Trained, TrainingFailed, check_needs, train
 from oodml.training.model import Embedder, embed
-from oodml.training.selection import create_selection_rule, list_selection_rules
+from oodml.training.selection import (
+    Scores,
+    Selection,
+    SelectionRule,
+    create_selection_rule,
+    list_selection_rules,
+    register_selection_rule,
+)
 from oodml.training.settings import TrainingSettings
 from oodml.training.sources import AugmentedImages, CachedFeatures, ItemSource, SealedSource
 
 __all__ = [
     "AugmentedImages",
     "CachedFeatures",
+    "Checkpoint",
     "Embedder",
+    "Feed",
     "ItemSource",
+    "Scores",
     "SealedSource",
+    "Selection",
+    "SelectionRule",
+    "Trained",
     "TrainingFailed",
     "TrainingSettings",
     "adapt",
+    "check_needs",
     "create_selection_rule",
     "embed",
     "list_selection_rules",
+    "register_selection_rule",
     "train",
 ]

@@ -1,26 +1,26 @@
-"""The one training loop: source training, head training and k-shot adaptation all run it."""
+"""The one training loop: source training, head training and k-shot adaptation all run it.
+
+It knows steps and terms, and no method.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oodml.core.errors import OodmlError
+from oodml.core.errors import OodmlError, UsageError
 from oodml.core.hashing import derived_seed
-from oodml.methods import Objective
+from oodml.methods import Step, Term
 from oodml.training.checkpoints import Checkpoint
-from oodml.training.model import Embedder
-from oodml.training.samplers import MPerClassSampler
-from oodml.training.selection import SelectionRule, ValidationScore
+from oodml.training.feed import Batch, Feed
+from oodml.training.model import Embedder, Parts
+from oodml.training.selection import Selection
 from oodml.training.settings import TrainingSettings
-from oodml.training.sources import ItemSource
 
 _OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -33,144 +33,183 @@ class TrainingFailed(OodmlError):
     """The loss became NaN or infinite."""
 
 
+@dataclass(frozen=True)
+class Trained:
+    """How a run ended: updates made, and the step whose weights were kept (None: the last)."""
+
+    steps: int
+    kept_step: int | None
+
+
 def train(
-    embedder: Embedder,
-    objective: Objective,
-    source: ItemSource,
-    indices: NDArray[np.int64],
-    labels: NDArray[np.int64],
-    *,
-    fabric: Fabric,
+    model: Embedder,
+    terms: Mapping[str, Term],
+    feed: Feed,
     settings: TrainingSettings,
-    steps: int,
-    images_per_class: int,
-    learning_rate_factor: float,
-    seed: int,
-    rule: SelectionRule | None = None,
-    score: ValidationScore | None = None,
+    fabric: Fabric,
+    *,
+    parts: Parts = "all",
+    selection: Selection | None = None,
     checkpoint: Checkpoint | None = None,
     on_step: Callable[[int], None] | None = None,
-) -> int | None:
-    """Train ``embedder`` and ``objective`` in place for ``steps`` updates.
+) -> Trained:
+    """Train ``model`` and ``terms`` in place for at most ``settings.steps`` updates.
 
     Every random choice of a step derives from (seed, step), so a run continued from a checkpoint
     takes the same steps as one that was not interrupted.
 
     Args:
-        indices: int64 [n], items of ``source`` to train on.
-        labels: int64 [n], their classes as 0..C-1.
-        rule, score: selection rule and validation score; None keeps the last weights.
+        terms: the summands of the loss, in the order they are added.
+        parts: "all", or "head" to leave the trunk as it is.
+        selection: which weights are kept and when to stop; None keeps the last.
         on_step: called with the number of steps done.
 
-    Returns:
-        The step whose weights were kept, None for the last.
-
     Raises:
+        UsageError: a term needs what this run does not have.
         TrainingFailed: the loss is not finite; names the step.
     """
-    device_embedder = fabric.to_device(embedder)
-    device_objective = fabric.to_device(objective)
-    optimizer = _optimizer(embedder, objective, settings, learning_rate_factor)
-    sampler = MPerClassSampler(labels, settings.batch_size, images_per_class, seed)
-    start = _restore(checkpoint, embedder, objective, optimizer, rule)
-    embedder.train()
-    objective.train()
-    for step, positions, inputs in _batches(source, sampler, indices, seed, range(start, steps)):
-        torch.manual_seed(derived_seed("step", seed, step))  # dropout and the like
-        targets = fabric.to_device(torch.from_numpy(labels[positions]))
+    check_needs(terms, model)
+    summands = nn.ModuleDict(terms)
+    fabric.to_device(model)
+    fabric.to_device(summands)
+    optimizer = _optimizer(model, terms, settings, parts)
+    state = _Resumable(model, summands, optimizer, selection)
+    start = state.restore(checkpoint)
+    done, stopped = start, False
+    model.train()
+    if parts == "head":
+        model.trunk.eval()
+    summands.train()
+    for term in terms.values():
+        term.start(model)
+    maps = any("maps" in term.needs for term in terms.values())
+    for batch in feed.steps(range(start, settings.steps)):
+        torch.manual_seed(derived_seed("step", feed.seed, batch.number))  # dropout and the like
+        _apply_schedule(optimizer, settings, batch.number)
         with fabric.autocast():
-            embeddings = device_embedder(fabric.to_device(inputs))
-        loss = device_objective(embeddings, targets)
+            step = _step(model, batch, fabric, maps=maps)
+        for term in terms.values():
+            term.before_update(step)
+        loss = _sum(terms, step)
         if not torch.isfinite(loss):
             raise TrainingFailed(
-                f"the loss became {loss.item()} at step {step + 1}; lower the learning rate "
-                f"(now {settings.learning_rate * learning_rate_factor:g}) or check the features"
+                f"the loss became {loss.item()} at step {batch.number + 1}; lower the learning "
+                f"rate (now {settings.learning_rate:g}) or check the features"
             )
         optimizer.zero_grad()
         fabric.backward(loss)
         optimizer.step()
-        done = step + 1
-        if (
-            rule is not None
-            and score is not None
-            and rule.needs_validation
-            and (done % settings.evaluate_every == 0 or done == steps)
-        ):
-            rule.observe(done, embedder, score)
-        if checkpoint is not None and done < steps and checkpoint.due():
-            checkpoint.save(_state(done, embedder, objective, optimizer, rule))
+        for term in terms.values():
+            term.after_update(model, step)
+        done = batch.number + 1
+        last = done == settings.steps
+        if selection is not None and (last or done % settings.evaluate_every == 0):
+            stopped = selection.observe(done, model)
+        if checkpoint is not None and not last and checkpoint.due():
+            checkpoint.save(state.at(done, stopped))
         if on_step is not None:
             on_step(done)
-    embedder.eval()
-    objective.eval()
-    return rule.finish(embedder) if rule is not None else None
+        if stopped:
+            break
+    model.eval()
+    summands.eval()
+    return Trained(done, selection.rule.finish(model) if selection is not None else None)
 
 
-def _batches(
-    source: ItemSource,
-    sampler: MPerClassSampler,
-    indices: NDArray[np.int64],
-    seed: int,
-    steps: range,
-) -> Iterator[tuple[int, NDArray[np.int64], Tensor]]:
-    """(step, positions, inputs) of each step; the next step's inputs load while this one runs."""
+def check_needs(terms: Mapping[str, Term], model: Embedder) -> None:
+    """Raise UsageError where a term needs feature maps or a trained trunk and there is none."""
+    for name, term in terms.items():
+        lacking = sorted({"maps", "trunk"} & term.needs)
+        if lacking and not model.trains_trunk:
+            what = {"maps": "feature maps", "trunk": "a backbone that is trained"}[lacking[0]]
+            raise UsageError(
+                f"term {name!r} needs {what}, and cached features have none; use training.mode "
+                '"network", or the method\'s option that does without'
+            )
 
-    def load(step: int) -> tuple[NDArray[np.int64], Tensor]:
-        positions = sampler.batch(step)
-        inputs = source.training_batch(indices[positions], derived_seed("inputs", seed, step))
-        return positions, inputs
 
-    with ThreadPoolExecutor(1) as pool:
-        pending = pool.submit(load, steps.start) if len(steps) else None
-        for step in steps:
-            assert pending is not None
-            positions, inputs = pending.result()
-            pending = pool.submit(load, step + 1) if step + 1 < steps.stop else None
-            yield step, positions, inputs
+def _step(model: Embedder, batch: Batch, fabric: Fabric, *, maps: bool) -> Step:
+    inputs = fabric.to_device(batch.inputs)
+    features, found = model.features_of(inputs, maps=maps)
+    return Step(
+        number=batch.number,
+        labels=fabric.to_device(batch.labels),
+        items=fabric.to_device(batch.items),
+        views=fabric.to_device(batch.views),
+        support=None if batch.support is None else fabric.to_device(batch.support),
+        inputs=inputs,
+        features=features,
+        maps=found,
+        heads=model.heads_of(features),
+    )
+
+
+def _sum(terms: Mapping[str, Term], step: Step) -> Tensor:
+    first, *others = terms.values()
+    loss: Tensor = first(step)
+    for term in others:
+        loss = loss + term(step)
+    return loss
 
 
 def _optimizer(
-    embedder: Embedder, objective: nn.Module, settings: TrainingSettings, factor: float
+    model: Embedder, terms: Mapping[str, Term], settings: TrainingSettings, parts: Parts
 ) -> torch.optim.Optimizer:
-    groups = embedder.parameter_groups(settings, factor)
-    own = list(objective.parameters())
-    if own:
-        scale = factor * float(getattr(objective, "learning_rate_factor", 1.0))
-        groups.append({"params": own, "lr": settings.learning_rate * scale})
+    groups = model.parameter_groups(settings, parts)
+    for term in terms.values():
+        for group in term.groups():
+            rate = settings.learning_rate * group.factor
+            groups.append({"params": group.parameters, "lr": rate})
+    for one in groups:
+        one["base_lr"] = one["lr"]
     kind = _OPTIMIZERS[settings.optimizer]
     extra: dict[str, Any] = {"momentum": 0.9} if settings.optimizer == "sgd" else {}
     return kind(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay, **extra)  # type: ignore[call-arg,unused-ignore]
 
 
-def _state(
-    step: int,
-    embedder: nn.Module,
-    objective: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    rule: SelectionRule | None,
-) -> dict[str, object]:
-    return {
-        "step": step,
-        "embedder": embedder.state_dict(),
-        "objective": objective.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "rule": rule.state() if rule is not None else {},
-    }
+def _apply_schedule(
+    optimizer: torch.optim.Optimizer, settings: TrainingSettings, number: int
+) -> None:
+    if not settings.milestones:
+        return
+    passed = sum(number >= milestone for milestone in settings.milestones)
+    for group in optimizer.param_groups:
+        group["lr"] = group["base_lr"] * settings.decay**passed
 
 
-def _restore(
-    checkpoint: Checkpoint | None,
-    embedder: nn.Module,
-    objective: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    rule: SelectionRule | None,
-) -> int:
-    state = checkpoint.load() if checkpoint is not None else None
-    if state is None:
-        return 0
-    embedder.load_state_dict(state["embedder"])
-    objective.load_state_dict(state["objective"])
-    optimizer.load_state_dict(state["optimizer"])
-    if rule is not None and state["rule"]:
-        rule.load_state(state["rule"])
-    return int(state["step"])
+class _Resumable:
+    """Everything a checkpoint holds of a run."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        terms: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        selection: Selection | None,
+    ) -> None:
+        self._model = model
+        self._terms = terms
+        self._optimizer = optimizer
+        self._rule = selection.rule if selection is not None else None
+
+    def at(self, step: int, stopped: bool) -> dict[str, object]:
+        return {
+            "step": step,
+            "stopped": stopped,
+            "embedder": self._model.state_dict(),
+            "terms": self._terms.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "rule": self._rule.state() if self._rule is not None else {},
+        }
+
+    def restore(self, checkpoint: Checkpoint | None) -> int:
+        """Load the checkpoint, if there is one; the number of steps done."""
+        state = checkpoint.load() if checkpoint is not None else None
+        if state is None:
+            return 0
+        self._model.load_state_dict(state["embedder"])
+        self._terms.load_state_dict(state["terms"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        if self._rule is not None and state["rule"]:
+            self._rule.load_state(state["rule"])
+        return int(state["step"])

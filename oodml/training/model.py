@@ -1,6 +1,8 @@
-"""The model every method trains: a trunk (backbone or nothing) and a linear embedding head."""
+"""The model every method trains: a trunk (backbone or nothing) and the method's head."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 import torch
@@ -9,31 +11,76 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from oodml.core.errors import UsageError
+from oodml.features.backbone import maps_and_features
+from oodml.methods import Dims, Method
 from oodml.training.settings import TrainingSettings
 from oodml.training.sources import ItemSource
 
+Parts = Literal["all", "head"]
+
 
 class Embedder(nn.Module):
-    """trunk -> linear head; embeddings leave un-normalised.
+    """trunk -> head; embeddings leave un-normalised.
 
     Args:
         trunk: the backbone in mode "network"; nn.Identity() on cached features.
-        feature_dim: what the trunk gives.
-        embedding_dim: what the head gives.
+        head: features [n, F] -> embedding [n, D], or a dictionary with "embedding" in it.
+        feature_dim: F.
+        embedding_dim: D.
         freeze_batch_norm: keep the trunk's batch norm statistics and parameters as they are.
     """
 
     def __init__(
-        self, trunk: nn.Module, feature_dim: int, embedding_dim: int, freeze_batch_norm: bool = True
+        self,
+        trunk: nn.Module,
+        head: nn.Module,
+        feature_dim: int,
+        embedding_dim: int,
+        freeze_batch_norm: bool = True,
     ) -> None:
         super().__init__()
         self.trunk = trunk
-        self.head = nn.Linear(feature_dim, embedding_dim)
+        self.head = head
+        self.feature_dim = feature_dim
+        self.embedding_dim = embedding_dim
         self._freeze_batch_norm = freeze_batch_norm
 
+    @classmethod
+    def of(
+        cls, method: Method, trunk: nn.Module, dims: Dims, freeze_batch_norm: bool = True
+    ) -> Embedder:
+        """With the method's head; its weights come from torch's generator as it stands."""
+        head = method.head(dims)
+        return cls(trunk, head, dims.features, dims.embedding, freeze_batch_norm)
+
+    @property
+    def trains_trunk(self) -> bool:
+        """Whether there is a network below the head."""
+        return not isinstance(self.trunk, nn.Identity)
+
+    def dims(self, classes: int) -> Dims:
+        """The sizes a method's terms are built for."""
+        return Dims(self.feature_dim, self.embedding_dim, classes)
+
     def forward(self, inputs: Tensor) -> Tensor:
-        output: Tensor = self.head(self.trunk(inputs))
-        return output
+        """Embeddings [n, D] of inputs [n, ...]."""
+        return self.heads_of(self.trunk(inputs))["embedding"]
+
+    def features_of(self, inputs: Tensor, *, maps: bool) -> tuple[Tensor, Tensor | None]:
+        """(features [n, F], feature maps [n, C, h, w] or None where they are not asked for)."""
+        if not maps:
+            return self.trunk(inputs), None
+        found, features = maps_and_features(self.trunk, inputs)
+        return features, found
+
+    def heads_of(self, features: Tensor) -> dict[str, Tensor]:
+        """What the head gives, by name; a plain tensor is the embedding."""
+        output = self.head(features)
+        heads = output if isinstance(output, dict) else {"embedding": output}
+        if "embedding" not in heads:
+            raise UsageError(f"head {type(self.head).__name__} gives no 'embedding'")
+        return heads
 
     def train(self, mode: bool = True) -> Embedder:
         super().train(mode)
@@ -43,24 +90,21 @@ class Embedder(nn.Module):
         return self
 
     def parameter_groups(
-        self, settings: TrainingSettings, learning_rate_factor: float
+        self, settings: TrainingSettings, parts: Parts = "all"
     ) -> list[dict[str, object]]:
         """Optimiser groups: head at the learning rate, trunk at the backbone's, frozen parts out."""
+        groups: list[dict[str, object]] = []
+        head = list(self.head.parameters())
+        if head:
+            groups.append({"params": head, "lr": settings.learning_rate})
         frozen = {
             id(parameter)
             for module in (self._batch_norms() if self._freeze_batch_norm else [])
             for parameter in module.parameters()
         }
         trunk = [p for p in self.trunk.parameters() if id(p) not in frozen]
-        groups: list[dict[str, object]] = [
-            {
-                "params": list(self.head.parameters()),
-                "lr": settings.learning_rate * learning_rate_factor,
-            }
-        ]
-        if trunk:
-            lr = settings.backbone_learning_rate * learning_rate_factor
-            groups.append({"params": trunk, "lr": lr})
+        if trunk and parts == "all":
+            groups.append({"params": trunk, "lr": settings.backbone_learning_rate})
         return groups
 
     def _batch_norms(self) -> list[nn.Module]:

@@ -1,37 +1,49 @@
-"""Selection rules: named objects that say which weights are kept and what they may look at."""
+"""Selection rules: named objects that say which weights are kept, when to stop, and from what."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol, TypeVar
 
 from torch import Tensor, nn
 
+from oodml.core.parameters import Parametrised
 from oodml.core.registry import Registry
 
-# Scores the embedder as it stands on the validation classes; higher is better.
-ValidationScore = Callable[[nn.Module], float]
+
+class Scores(Protocol):
+    """Scores of the model as it stands; higher is better. Each is computed when asked for."""
+
+    def validation(self, model: nn.Module) -> float:
+        """On the validation side of the split."""
+        ...
+
+    def training(self, model: nn.Module) -> float:
+        """On what is trained on."""
+        ...
 
 
-class SelectionRule:
-    """Decides which step's weights are kept. Never sees the test side.
+class SelectionRule(Parametrised):
+    """Decides which step's weights are kept, and when training ends. Never sees the test side.
 
     Class attributes:
         trains_on: which class sets of a level are trained on.
-        needs_validation: whether ``observe`` wants scores.
+        needs: the scores that ``observe`` reads: "validation", "training" or nothing.
         fair: False for rules that look at the test side; their rows never share a table.
     """
 
-    name: ClassVar[str] = ""
+    owner_kind = "selection rule"
     trains_on: ClassVar[tuple[str, ...]] = ("train", "val")
-    needs_validation: ClassVar[bool] = False
+    needs: ClassVar[Literal["validation", "training"] | None] = None
     fair: ClassVar[bool] = True
 
-    def observe(self, step: int, embedder: nn.Module, score: ValidationScore) -> None:
-        """Called every ``evaluate_every`` steps and after the last."""
+    def observe(self, step: int, model: nn.Module, scores: Scores) -> bool:
+        """Called every ``evaluate_every`` steps and after the last; True ends the training."""
+        return False
 
-    def finish(self, embedder: nn.Module) -> int | None:
-        """Put the kept weights into ``embedder``; returns their step, None for the last."""
+    def finish(self, model: nn.Module) -> int | None:
+        """Put the kept weights into ``model``; returns their step, None for the last."""
         return None
 
     def state(self) -> dict[str, object]:
@@ -42,13 +54,63 @@ class SelectionRule:
         """Continue from ``state()``."""
 
 
-_registry: Registry[type[SelectionRule]] = Registry("selection rule")
+@dataclass(frozen=True)
+class Selection:
+    """A rule at work: with the scores it may read."""
+
+    rule: SelectionRule
+    scores: Scores | None = None
+
+    def observe(self, step: int, model: nn.Module) -> bool:
+        """Whether the rule ends the training at this step."""
+        if self.rule.needs is None or self.scores is None:
+            return False
+        return self.rule.observe(step, model, self.scores)
 
 
-def register_selection_rule(name: str) -> Callable[[type[SelectionRule]], type[SelectionRule]]:
+class BestWeights:
+    """The weights of the best score so far, the earliest of equally good ones."""
+
+    def __init__(self) -> None:
+        self.score = float("-inf")
+        self.step = 0
+        self._weights: dict[str, Tensor] = {}
+
+    def offer(self, step: int, score: float, model: nn.Module) -> bool:
+        """Keep the model's weights if the score is the best; whether it was."""
+        if not score > self.score:
+            return False
+        self.score, self.step = score, step
+        # cloned: state_dict() shares memory with weights that go on changing
+        self._weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
+        return True
+
+    def put_into(self, model: nn.Module) -> int | None:
+        """Load the kept weights; returns their step, None (the last) where nothing was scored."""
+        if not self._weights:
+            return None
+        model.load_state_dict(self._weights)
+        return self.step
+
+    def state(self) -> dict[str, object]:
+        return {"score": self.score, "step": self.step, "best": self._weights}
+
+    def load_state(self, state: dict[str, object]) -> None:
+        self.score = float(state["score"])  # type: ignore[arg-type]
+        self.step = int(state["step"])  # type: ignore[call-overload]
+        self._weights = dict(state["best"])  # type: ignore[call-overload]
+
+
+S = TypeVar("S", bound=type[SelectionRule])
+_registry: Registry[type[SelectionRule]] = Registry(
+    "selection rule", packages=("oodml.training.rules",)
+)
+
+
+def register_selection_rule(name: str) -> Callable[[S], S]:
     """Class decorator: make a SelectionRule available as ``name``."""
 
-    def add(rule: type[SelectionRule]) -> type[SelectionRule]:
+    def add(rule: S) -> S:
         _registry.register(name)(rule)
         rule.name = name
         return rule
@@ -56,50 +118,10 @@ def register_selection_rule(name: str) -> Callable[[type[SelectionRule]], type[S
     return add
 
 
-def create_selection_rule(name: str) -> SelectionRule:
+def create_selection_rule(name: str, **options: object) -> SelectionRule:
     """A fresh rule; UsageError with near names when there is none."""
-    return _registry.get(name)()
+    return _registry.get(name)(**options)
 
 
 def list_selection_rules() -> list[str]:
     return _registry.names()
-
-
-@register_selection_rule("fixed-steps")
-class FixedSteps(SelectionRule):
-    """Train for the protocol's steps on train and val classes; keep the last weights."""
-
-
-@register_selection_rule("best-val")
-class BestValidation(SelectionRule):
-    """Train on the train classes; keep the weights with the best MAP@R on the val classes.
-
-    The earliest of equally good steps is kept.
-    """
-
-    trains_on = ("train",)
-    needs_validation = True
-
-    def __init__(self) -> None:
-        self._best_score = float("-inf")
-        self._best_step = 0
-        self._best: dict[str, Tensor] = {}
-
-    def observe(self, step: int, embedder: nn.Module, score: ValidationScore) -> None:
-        value = score(embedder)
-        if value > self._best_score:
-            self._best_score, self._best_step = value, step
-            # cloned: state_dict() shares memory with weights that go on changing
-            self._best = {k: v.detach().clone() for k, v in embedder.state_dict().items()}
-
-    def finish(self, embedder: nn.Module) -> int | None:
-        embedder.load_state_dict(self._best)
-        return self._best_step
-
-    def state(self) -> dict[str, object]:
-        return {"score": self._best_score, "step": self._best_step, "best": self._best}
-
-    def load_state(self, state: dict[str, object]) -> None:
-        self._best_score = float(state["score"])  # type: ignore[arg-type]
-        self._best_step = int(state["step"])  # type: ignore[call-overload]
-        self._best = dict(state["best"])  # type: ignore[call-overload]

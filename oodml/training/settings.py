@@ -1,16 +1,16 @@
-"""The protocol's training settings: the same for every method of a benchmark."""
+"""The protocol's training settings: the same for every method of a benchmark, unless it says so."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class TrainingSettings(BaseModel):
-    """How every method of a benchmark is trained. Part of each cell's identity.
+    """How a method is trained. Part of each cell's identity.
 
-    ``mode`` "head" trains a linear embedding on cached features (the backbone is frozen);
+    ``mode`` "head" trains a head on cached features (the backbone is frozen);
     "network" trains the backbone too, on augmented images.
     """
 
@@ -18,15 +18,38 @@ class TrainingSettings(BaseModel):
 
     mode: Literal["head", "network"] = "head"
     selection: str = "fixed-steps"
+    selection_options: dict[str, Any] = Field(
+        default_factory=dict, description="parameters of the selection rule"
+    )
     steps: int = Field(500, ge=1, description="updates")
     batch_size: int = Field(128, ge=2, description="items an update")
     embedding_dim: int = Field(128, ge=1)
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    learning_rate: float = Field(1e-3, gt=0, description="of the head and the objective")
+    learning_rate: float = Field(1e-3, gt=0, description="of the head and the terms")
     backbone_learning_rate: float = Field(1e-5, gt=0, description="of the backbone, mode network")
+    milestones: tuple[int, ...] = Field(
+        (), description="updates after which the learning rates are multiplied by decay"
+    )
+    decay: float = Field(0.1, gt=0, description="factor at each milestone")
     weight_decay: float = Field(1e-4, ge=0)
-    evaluate_every: int = Field(100, ge=1, description="steps between scores of best-val")
+    evaluate_every: int = Field(100, ge=1, description="steps between scores for the selection")
     freeze_batch_norm: bool = Field(True, description="backbone batch norm stays as pretrained")
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     min_crop: float = Field(0.16, gt=0, le=1, description="least area share of a random crop")
     flip: bool = Field(True, description="mirror half of the training images")
+
+    @field_validator("milestones")
+    @classmethod
+    def _growing(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if list(value) != sorted(set(value)) or (value and value[0] < 1):
+            raise ValueError("expected growing whole numbers of at least 1")
+        return value
+
+    def at_rate(self, factor: float) -> TrainingSettings:
+        """The same with all learning rates times ``factor``."""
+        return self.model_copy(
+            update={
+                "learning_rate": self.learning_rate * factor,
+                "backbone_learning_rate": self.backbone_learning_rate * factor,
+            }
+        )

@@ -22,7 +22,15 @@ _CROP_TRIES = 10
 
 
 class ItemSource(Protocol):
-    """Inputs of the embedder by item index (rows of the data set)."""
+    """Inputs of the model by item index (rows of the data set).
+
+    Attributes:
+        augments: whether two training inputs of one item differ.
+        rows: number of items.
+    """
+
+    augments: bool
+    rows: int
 
     def training_batch(self, indices: NDArray[np.int64], seed: int) -> Tensor:
         """Inputs of a training step; ``seed`` decides the augmentation."""
@@ -38,8 +46,11 @@ class CachedFeatures:
         features: float32 [N, D], may be memory-mapped.
     """
 
+    augments = False
+
     def __init__(self, features: NDArray[np.float32]) -> None:
         self._features = features
+        self.rows = len(features)
 
     def training_batch(self, indices: NDArray[np.int64], seed: int) -> Tensor:
         return torch.from_numpy(self._features[indices])
@@ -54,13 +65,16 @@ class AugmentedImages:
     """Images of a data set through random resized crops and flips.
 
     The crop's area share is uniform on [min_crop, 1], its aspect ratio log-uniform on [3/4, 4/3]
-    (torchvision's RandomResizedCrop rule).
+    (torchvision's RandomResizedCrop rule). Keep one for all runs of a process: it owns threads.
     """
+
+    augments = True
 
     def __init__(
         self, dataset: ClassDataset, preprocessing: Preprocessing, min_crop: float, flip: bool
     ) -> None:
         self._dataset = dataset
+        self.rows = len(dataset)
         self._preprocessing = preprocessing
         self._min_crop = min_crop
         self._flip = flip
@@ -97,9 +111,11 @@ class SealedSource:
     Training gets its data through this, so that no code path can touch a test image.
     """
 
-    def __init__(self, source: ItemSource, allowed: NDArray[np.int64], rows: int) -> None:
+    def __init__(self, source: ItemSource, allowed: NDArray[np.int64]) -> None:
         self._source = source
-        self._allowed = np.zeros(rows, dtype=bool)
+        self.augments = source.augments
+        self.rows = source.rows
+        self._allowed = np.zeros(source.rows, dtype=bool)
         self._allowed[allowed] = True
 
     def training_batch(self, indices: NDArray[np.int64], seed: int) -> Tensor:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 import oodml
+import oodml.methods
 from oodml.core.errors import UsageError
-from oodml.methods import Method, Parameter
-from oodml.methods import method as base
+from oodml.methods import Dims, LossTerm, Method, Parameter, Wrapper, create_method, registry
+from oodml.methods.builtin.triplet import Triplet
+from oodml.methods.presets import list_presets, load_preset, presets_of
+from oodml.training import TrainingSettings
 
 
 def test_built_in_methods_are_listed() -> None:
@@ -23,16 +27,17 @@ def test_built_in_methods_are_listed() -> None:
 
 def test_every_method_says_what_it_is() -> None:
     for name in oodml.list_methods():
-        method = base.method_class(name)
-        assert method.__doc__, name
-        assert method.source, name
+        method = create_method(name)
+        assert method.description, name
+        assert all(method.sources), name
 
 
 def test_one_class_and_one_decorator_add_a_method(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base._registry, "_entries", dict(base._registry._entries))
+    oodml.list_methods()
+    monkeypatch.setattr(registry._methods, "_entries", dict(registry._methods._entries))
 
     @oodml.register_method("my-triplet")
-    class Mine(base.method_class("triplet")):  # type: ignore[misc]
+    class Mine(Triplet):
         """Mine."""
 
         temperature = Parameter(0.5, "how warm", minimum=0.0)
@@ -42,8 +47,111 @@ def test_one_class_and_one_decorator_add_a_method(monkeypatch: pytest.MonkeyPatc
     assert made.temperature == 2.0
     assert made.hyper_parameters["margin"] == 1.0
     assert made.label == "my-triplet (temperature=2)"
+    wrapped = oodml.create_method("sec-l2-my-triplet", temperature=2)
+    assert wrapped.label == "sec-l2-my-triplet (temperature=2)"
     with pytest.raises(UsageError, match="registered already"):
         oodml.register_method("my-triplet")(Mine)
+
+
+class TestWrappers:
+    def test_a_name_and_regularizers_give_the_same_object(self) -> None:
+        named = create_method("sec-triplet", sec_weight=0.3, margin=0.2)
+        added = create_method("triplet", margin=0.2, regularizers=[{"sec": {"weight": 0.3}}])
+        assert named == added
+        assert named.key == added.key
+        assert named.label == added.label == "sec-triplet (margin=0.2, sec_weight=0.3)"
+
+    def test_older_and_plain_names_of_parameters(self) -> None:
+        wanted = create_method("sec-triplet", sec_weight=0.3)
+        assert create_method("sec-triplet", eta=0.3) == wanted
+        assert create_method("sec-triplet", weight=0.3) == wanted
+        with pytest.raises(UsageError, match="given twice"):
+            create_method("sec-triplet", eta=0.3, sec_weight=0.3)
+
+    def test_each_of_two_wrappers_has_its_parameters(self) -> None:
+        method = create_method("sec-l2-triplet", sec_weight=2.0, l2_weight=0.5)
+        assert method.hyper_parameters["sec_weight"] == 2.0
+        assert method.hyper_parameters["l2_weight"] == 0.5
+        assert list(method.terms(Dims(4, 4, 2))) == ["loss", "l2/norms", "sec/constraint"]
+
+    def test_every_wrapper_goes_around_classifiers_and_self_supervision(self) -> None:
+        for base in ("classification", "simclr", "prototypical", "diva", "adapted-histogram"):
+            method = create_method(f"sec-{base}")
+            plain = create_method(base)
+            assert method.needs == plain.needs
+            assert type(method.batches()) is type(plain.batches())
+            assert method.adaptation() == plain.adaptation()
+
+    def test_nothing_is_put_around_what_does_not_train(self) -> None:
+        with pytest.raises(UsageError, match="'sec' cannot be put around 'frozen'"):
+            create_method("sec-frozen")
+
+    def test_a_wrapper_adds_to_the_version(self) -> None:
+        assert create_method("triplet").full_version == "1"
+        assert create_method("sec-triplet").full_version == "1+1"
+        assert create_method("sec-triplet").key != create_method("triplet").key
+
+    def test_the_wrapped_terms_are_drawn_as_without_it(self) -> None:
+        found = []
+        for name in ("classification", "sec-classification"):
+            torch.manual_seed(0)
+            (loss, *_) = create_method(name).terms(Dims(4, 4, 3)).values()
+            assert isinstance(loss, LossTerm)
+            found.append(loss.loss.classifier.weight)
+        assert torch.equal(*found)
+
+    def test_one_class_and_one_decorator_add_a_wrapper(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        create_method("sec-triplet")
+        monkeypatch.setattr(registry._wrappers, "_entries", dict(registry._wrappers._entries))
+
+        @oodml.methods.register_wrapper("twice")
+        class Twice(Wrapper):
+            """Adds the method's terms once more."""
+
+            source = "a test"
+
+            def extra_terms(self, dims: Dims) -> dict:
+                return self.base.terms(dims)
+
+        assert isinstance(create_method("twice-triplet"), Twice)
+        assert list(create_method("twice-triplet").terms(Dims(4, 4, 2))) == ["loss", "twice/loss"]
+
+    @pytest.mark.parametrize(
+        ("entry", "message"),
+        [
+            ({"sek": {}}, "did you mean sec"),
+            ({"sec": {"wait": 1.0}}, "did you mean 'weight'"),
+            ({"sec": 1.0}, "expected {wrapper"),
+            ("sec", "expected {wrapper"),
+        ],
+    )
+    def test_wrong_regularizers_are_named(self, entry: object, message: str) -> None:
+        with pytest.raises(UsageError, match=message):
+            create_method("triplet", regularizers=[entry])  # type: ignore[list-item]
+
+
+class TestPresets:
+    def test_every_preset_can_be_made_and_trained_with(self) -> None:
+        assert "sec/cub200/triplet" in list_presets()
+        for name in list_presets():
+            preset = load_preset(name)
+            assert preset.create().trains
+            TrainingSettings(**preset.training_values)
+            for one in (*preset.hyper_parameters.values(), *preset.training.values()):
+                assert one.source
+
+    def test_a_preset_has_the_papers_values(self) -> None:
+        preset = load_preset("sec/cub200/triplet")
+        assert preset.create() == create_method("triplet", margin=1.0)
+        assert preset.training_values["learning_rate"] == 0.5e-5
+        assert preset.training["milestones"].certainty == "read"
+        assert "sec/cub200/triplet" in presets_of("triplet")
+
+    def test_unknown_presets_are_named(self) -> None:
+        with pytest.raises(UsageError, match="did you mean sec/cub200/triplet"):
+            load_preset("sec/cub200/tripplet")
 
 
 @pytest.mark.parametrize(
@@ -51,6 +159,9 @@ def test_one_class_and_one_decorator_add_a_method(monkeypatch: pytest.MonkeyPatc
     [
         ("sec-tripplet", {}, "did you mean sec-triplet"),
         ("triplet", {"margn": 1.0}, "did you mean 'margin'"),
+        ("sec-triplet", {"margn": 1.0}, "did you mean 'margin'"),
+        ("sec-triplet", {"sec_wait": 1.0}, "did you mean 'sec_weight'"),
+        ("sec-triplet", {"sec_momentum": 1.5}, "at most 1"),
         ("triplet", {"margin": "big"}, "expected float"),
         ("triplet", {"margin": -1.0}, "at least 0"),
         ("triplet", {"margin": float("nan")}, "finite"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +14,23 @@ from torch import nn
 
 import oodml
 from oodml.core.errors import OodmlError, UsageError
-from oodml.methods import Objective
+from oodml.methods import Dims, Method, Step, Term
+from oodml.methods.batch_rule import create_batch_rule, list_batch_rules
+from oodml.methods.batches.m_per_class import MPerClass
 from oodml.training import (
     CachedFeatures,
+    Checkpoint,
     Embedder,
+    Feed,
+    ItemSource,
     SealedSource,
+    Selection,
     TrainingFailed,
     TrainingSettings,
     create_selection_rule,
     embed,
     train,
 )
-from oodml.training.checkpoints import Checkpoint
-from oodml.training.samplers import MPerClassSampler
 
 ROWS, DIMS, CLASSES = 60, 8, 6
 
@@ -47,26 +52,32 @@ def trained(
     features: np.ndarray, fabric: Fabric, *, steps: int = 30, seed: int = 0, **arguments: object
 ) -> Embedder:
     torch.manual_seed(seed)
-    embedder = Embedder(nn.Identity(), DIMS, 4)
-    method = oodml.create_method("classification")
+    method = oodml.create_method("classification", images_per_class=2)
+    model = Embedder.of(method, nn.Identity(), Dims(DIMS, 4, CLASSES))
+    settings = TrainingSettings(batch_size=12, evaluate_every=10, learning_rate=0.05, steps=steps)
     train(
-        embedder,
-        method.objective(4, CLASSES),
-        CachedFeatures(features),
-        np.arange(ROWS),
-        LABELS,
-        fabric=fabric,
-        settings=TrainingSettings(batch_size=12, evaluate_every=10, learning_rate=0.05),
-        steps=steps,
-        images_per_class=2,
-        learning_rate_factor=1.0,
-        seed=seed,
+        model,
+        method.terms(model.dims(CLASSES)),
+        feed_of(CachedFeatures(features), method, settings, seed),
+        settings,
+        fabric,
         **arguments,  # type: ignore[arg-type]
     )
-    return embedder
+    return model
 
 
-class TestSampler:
+def feed_of(source: ItemSource, method: Method, settings: TrainingSettings, seed: int) -> Feed:
+    return Feed(source, np.arange(ROWS), LABELS, method.batches(), settings.batch_size, seed)
+
+
+class OneScore:
+    """Scores that read one number off the model."""
+
+    def __init__(self, score: Callable[[nn.Module], float]) -> None:
+        self.validation = self.training = score
+
+
+class TestBatchRules:
     @given(
         sizes=st.lists(st.integers(1, 6), min_size=2, max_size=8),
         images=st.integers(1, 4),
@@ -75,30 +86,73 @@ class TestSampler:
     @settings(max_examples=60, deadline=None)
     def test_m_images_of_each_class(self, sizes: list[int], images: int, step: int) -> None:
         labels = np.repeat(np.arange(len(sizes)) * 3, sizes)
-        batch = MPerClassSampler(labels, 4 * images, images, seed=1).batch(step)
+        drawn = MPerClass(images_per_class=images).open(labels, 4 * images, seed=1)(step)
+        batch = drawn.positions
         counts = Counter(labels[batch].tolist())
+        assert drawn.support is None
         assert set(counts.values()) == {images}
         assert len(counts) == min(4, len(sizes))
         for label, size in zip(np.arange(len(sizes)) * 3, sizes, strict=True):
-            drawn = batch[labels[batch] == label]
-            if len(drawn):
-                assert len(set(drawn.tolist())) == min(size, images), "without replacement"
+            of_class = batch[labels[batch] == label]
+            if len(of_class):
+                assert len(set(of_class.tolist())) == min(size, images), "without replacement"
 
-    def test_a_batch_is_a_function_of_seed_and_step(self) -> None:
-        one, two = (MPerClassSampler(LABELS, 12, 2, seed=5) for _ in range(2))
-        np.testing.assert_array_equal(one.batch(7), two.batch(7))
-        assert not np.array_equal(one.batch(7), one.batch(8))
-        assert not np.array_equal(one.batch(7), MPerClassSampler(LABELS, 12, 2, seed=6).batch(7))
+    @pytest.mark.parametrize("name", list_batch_rules())
+    def test_a_batch_is_a_function_of_seed_and_step(self, name: str) -> None:
+        one, two = (create_batch_rule(name).open(LABELS, 12, seed=5) for _ in range(2))
+        other = create_batch_rule(name).open(LABELS, 12, seed=6)
+        np.testing.assert_array_equal(one(7).positions, two(7).positions)
+        assert not np.array_equal(one(7).positions, one(8).positions)
+        assert not np.array_equal(one(7).positions, other(7).positions)
 
-    def test_every_item_is_drawn_sooner_or_later(self) -> None:
-        sampler = MPerClassSampler(LABELS, 12, 2, seed=0)
-        assert set(np.concatenate([sampler.batch(i) for i in range(100)])) == set(range(ROWS))
+    @pytest.mark.parametrize("name", list_batch_rules())
+    def test_every_item_is_drawn_sooner_or_later(self, name: str) -> None:
+        draw = create_batch_rule(name).open(LABELS, 12, seed=0)
+        assert set(np.concatenate([draw(i).positions for i in range(150)])) == set(range(ROWS))
 
     def test_batches_that_cannot_teach_are_refused(self) -> None:
+        rule = MPerClass(images_per_class=2)
         with pytest.raises(UsageError, match="at least two classes"):
-            MPerClassSampler(np.zeros(5, np.int64), 4, 2, 0)
+            rule.open(np.zeros(5, np.int64), 4, 0)
         with pytest.raises(UsageError, match="fewer than two classes"):
-            MPerClassSampler(LABELS, 4, 3, 0)
+            MPerClass(images_per_class=3).open(LABELS, 4, 0)
+        with pytest.raises(UsageError, match="needs two classes with 4 items"):
+            create_batch_rule("episodes").open(LABELS, 4, 0)
+        with pytest.raises(UsageError, match="at least two items"):
+            create_batch_rule("two-views").open(LABELS[:1], 12, 0)
+
+    def test_episodes_have_support_and_query_of_each_class(self) -> None:
+        rule = create_batch_rule("episodes", support=3, query=1)
+        drawn = rule.open(LABELS, 12, seed=0)(4)
+        assert drawn.support is not None
+        assert len(set(drawn.positions.tolist())) == 12
+        labels = LABELS[drawn.positions]
+        for label in np.unique(labels):
+            assert drawn.support[labels == label].tolist() == [True, True, True, False]
+
+    def test_classes_and_images_with_replacement_may_repeat(self) -> None:
+        draw = create_batch_rule("with-replacement").open(LABELS, 12, seed=0)
+        counts = [Counter(LABELS[draw(i).positions].tolist()) for i in range(50)]
+        assert any(max(one.values()) > 2 for one in counts)
+        assert all(sum(one.values()) == 12 for one in counts)
+        assert any(len(set(draw(i).positions.tolist())) < 12 for i in range(50))
+
+    def test_two_views_stand_below_each_other_and_differ(self) -> None:
+        class Noisy(CachedFeatures):
+            augments = True
+
+            def training_batch(self, indices: np.ndarray, seed: int) -> torch.Tensor:
+                noise = np.random.default_rng(seed).normal(size=(len(indices), DIMS))
+                return super().training_batch(indices, seed) + torch.from_numpy(noise).float()
+
+        rows = np.zeros((ROWS, DIMS), np.float32)
+        rule = create_batch_rule("two-views")
+        batch = Feed(Noisy(rows), np.arange(ROWS), LABELS, rule, 12, 0).batch(3)
+        assert batch.views.tolist() == [0] * 6 + [1] * 6
+        assert torch.equal(batch.items[:6], batch.items[6:])
+        assert not torch.equal(batch.inputs[:6], batch.inputs[6:])
+        with pytest.raises(UsageError, match="cached features have no views"):
+            Feed(CachedFeatures(rows), np.arange(ROWS), LABELS, rule, 12, 0)
 
 
 def test_training_lowers_the_loss(features: np.ndarray, fabric: Fabric) -> None:
@@ -127,22 +181,22 @@ def test_a_run_continued_from_a_checkpoint_takes_the_same_steps(
     def scores(model: nn.Module) -> float:
         return model.head.weight.sum().item()  # type: ignore[union-attr,operator]
 
-    def rule() -> object:
-        return create_selection_rule("best-val")
+    def selection() -> Selection:
+        return Selection(create_selection_rule("best-val"), OneScore(scores))
 
     def stop(done: int) -> None:
         if done == 17:
             raise KeyboardInterrupt
 
-    whole = trained(features, fabric, rule=rule(), score=scores)
+    whole = trained(features, fabric, selection=selection())
     with pytest.raises(KeyboardInterrupt):
         trained(
-            features, fabric, rule=rule(), score=scores,
+            features, fabric, selection=selection(),
             checkpoint=Checkpoint(path, "me"), on_step=stop,
         )  # fmt: skip
     steps: list[int] = []
     continued = trained(
-        features, fabric, rule=rule(), score=scores,
+        features, fabric, selection=selection(),
         checkpoint=Checkpoint(path, "me"), on_step=steps.append,
     )  # fmt: skip
     assert steps[0] == 18
@@ -157,16 +211,39 @@ def test_a_run_continued_from_a_checkpoint_takes_the_same_steps(
 
 
 def test_a_loss_that_is_not_finite_names_the_step(features: np.ndarray, fabric: Fabric) -> None:
-    class Broken(Objective):
-        def forward(self, embeddings: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-            return embeddings.sum() * float("nan")
+    class Broken(Term):
+        def forward(self, step: Step) -> torch.Tensor:
+            return step.embedding.sum() * (float("nan") if step.number == 2 else 1.0)
 
-    with pytest.raises(TrainingFailed, match="step 1; lower the learning rate"):
-        train(
-            Embedder(nn.Identity(), DIMS, 4), Broken(), CachedFeatures(features), np.arange(ROWS),
-            LABELS, fabric=fabric, settings=TrainingSettings(batch_size=12), steps=3,
-            images_per_class=2, learning_rate_factor=1.0, seed=0,
-        )  # fmt: skip
+    settings = TrainingSettings(batch_size=12, steps=5)
+    method = oodml.create_method("triplet")
+    model = Embedder.of(method, nn.Identity(), Dims(DIMS, 4, CLASSES))
+    feed = feed_of(CachedFeatures(features), method, settings, 0)
+    with pytest.raises(TrainingFailed, match="step 3; lower the learning rate"):
+        train(model, {"broken": Broken()}, feed, settings, fabric)
+
+
+def test_learning_rates_fall_at_milestones(features: np.ndarray, fabric: Fabric) -> None:
+    """A run whose rate falls to nothing after step 10 ends where a run of 10 steps ends."""
+    short = trained(features, fabric, steps=10)
+    method = oodml.create_method("classification", images_per_class=2)
+    torch.manual_seed(0)
+    model = Embedder.of(method, nn.Identity(), Dims(DIMS, 4, CLASSES))
+    settings = TrainingSettings(
+        batch_size=12, learning_rate=0.05, steps=30, milestones=(10,), decay=1e-30
+    )
+    feed = feed_of(CachedFeatures(features), method, settings, 0)
+    train(model, method.terms(model.dims(CLASSES)), feed, settings, fabric)
+    torch.testing.assert_close(model.head.weight, short.head.weight, rtol=0, atol=1e-20)
+
+
+def test_a_rule_can_end_the_training(features: np.ndarray, fabric: Fabric) -> None:
+    falling = iter(range(100, 0, -1))
+    rule = create_selection_rule("best-val", patience=2)
+    steps: list[int] = []
+    scores = OneScore(lambda _: float(next(falling)))
+    trained(features, fabric, steps=200, selection=Selection(rule, scores), on_step=steps.append)
+    assert steps[-1] == 30, "the best score at 10, then two that are not better"
 
 
 class TestSelection:
@@ -176,7 +253,7 @@ class TestSelection:
         for step, score in enumerate([0.1, 0.5, 0.5, 0.3], start=1):
             with torch.no_grad():
                 model.weight.add_(1.0)
-            rule.observe(step, model, lambda _, s=score: s)
+            rule.observe(step, model, OneScore(lambda _, s=score: s))
             if step == 2:
                 kept = model.weight.detach().clone()
         assert rule.finish(model) == 2
@@ -192,7 +269,7 @@ class TestSelection:
 
 
 def test_the_seal_refuses_every_other_item(features: np.ndarray) -> None:
-    sealed = SealedSource(CachedFeatures(features), np.arange(10), ROWS)
+    sealed = SealedSource(CachedFeatures(features), np.arange(10))
     assert sealed.training_batch(np.array([0, 9]), 0).shape == (2, DIMS)
     with pytest.raises(OodmlError, match="item 10 is outside"):
         sealed.training_batch(np.array([3, 10]), 0)
@@ -202,13 +279,15 @@ def test_the_seal_refuses_every_other_item(features: np.ndarray) -> None:
 
 def test_frozen_batch_norm_stays_and_is_not_trained() -> None:
     trunk = nn.Sequential(nn.Linear(DIMS, DIMS), nn.BatchNorm1d(DIMS))
-    embedder = Embedder(trunk, DIMS, 4, freeze_batch_norm=True).train()
+    head = nn.Linear(DIMS, 4)
+    embedder = Embedder(trunk, head, DIMS, 4, freeze_batch_norm=True).train()
     assert embedder.head.training
     assert not trunk[1].training
-    groups = embedder.parameter_groups(TrainingSettings(), 2.0)
+    groups = embedder.parameter_groups(TrainingSettings().at_rate(2.0))
     assert [len(group["params"]) for group in groups] == [2, 2]  # type: ignore[arg-type]
     assert groups[0]["lr"] == pytest.approx(2e-3)
     assert groups[1]["lr"] == pytest.approx(2e-5)
-    free = Embedder(trunk, DIMS, 4, freeze_batch_norm=False).train()
+    assert len(embedder.parameter_groups(TrainingSettings(), "head")) == 1
+    free = Embedder(trunk, head, DIMS, 4, freeze_batch_norm=False).train()
     assert trunk[1].training
-    assert [len(g["params"]) for g in free.parameter_groups(TrainingSettings(), 1.0)] == [2, 4]  # type: ignore[arg-type]
+    assert [len(g["params"]) for g in free.parameter_groups(TrainingSettings())] == [2, 4]  # type: ignore[arg-type]

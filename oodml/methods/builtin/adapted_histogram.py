@@ -1,12 +1,17 @@
 """Histogram-loss embedding, adapted to the support set by the same loss."""
 
+from torch import nn
+
 from oodml.core.parameters import Parameter
-from oodml.methods.method import Adaptation, Method, Objective, register_method
-from oodml.methods.terms.histogram import HistogramObjective
+from oodml.methods.adaptation import Adaptation
+from oodml.methods.method import LossMethod
+from oodml.methods.registry import register_method
+from oodml.methods.step import Dims
+from oodml.methods.terms.histogram import HistogramLoss
 
 
 @register_method("adapted-histogram")
-class AdaptedHistogram(Method):
+class AdaptedHistogram(LossMethod):
     """Histogram loss on the training classes, then on the support; cosine 1-NN decides.
 
     With one shot there is no positive pair to adapt on: the unadapted embedding is scored.
@@ -26,14 +31,13 @@ class AdaptedHistogram(Method):
         log=True,
     )
 
-    def objective(self, embedding_dim: int, num_classes: int) -> Objective:
-        return HistogramObjective(self.bins)
+    def loss(self, dims: Dims) -> nn.Module:
+        return HistogramLoss(self.bins)
 
     def adaptation(self) -> Adaptation:
         return Adaptation(
-            self.objective,
-            "nearest",
-            self.adaptation_steps,
-            self.adaptation_learning_rate_factor,
+            predictor="nearest",
+            steps=self.adaptation_steps,
+            learning_rate_factor=self.adaptation_learning_rate_factor,
             minimum_shots=2,
         )

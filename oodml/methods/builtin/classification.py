@@ -1,14 +1,18 @@
 """Softmax classification of the training classes."""
 
-from oodml.methods.method import Method, Objective, register_method
-from oodml.methods.terms.softmax import SoftmaxObjective
+from torch import nn
+
+from oodml.methods.method import LossMethod
+from oodml.methods.registry import register_method
+from oodml.methods.step import Dims
+from oodml.methods.terms.softmax import SoftmaxLoss
 
 
 @register_method("classification")
-class Classification(Method):
+class Classification(LossMethod):
     """Cross-entropy over the training classes; the layer below the classifier is the embedding."""
 
     source = "baseline in Roth et al., Revisiting Training Strategies (ICML 2020), as 'Softmax'"
 
-    def objective(self, embedding_dim: int, num_classes: int) -> Objective:
-        return SoftmaxObjective(embedding_dim, num_classes)
+    def loss(self, dims: Dims) -> nn.Module:
+        return SoftmaxLoss(dims.embedding, dims.classes)

@@ -1,6 +1,7 @@
 """No training: the backbone's own features. Tells how hard the test classes are by themselves."""
 
-from oodml.methods.method import Method, register_method
+from oodml.methods.method import Method
+from oodml.methods.registry import register_method
 
 
 @register_method("frozen")

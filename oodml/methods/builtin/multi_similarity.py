@@ -1,15 +1,19 @@
-"""Multi-similarity loss, plain and under the spherical constraint."""
+"""Multi-similarity loss."""
+
+from typing import Any
 
 from pytorch_metric_learning.losses import MultiSimilarityLoss
 from pytorch_metric_learning.miners import MultiSimilarityMiner
+from torch import nn
 
 from oodml.core.parameters import Parameter
-from oodml.methods.method import Objective, register_method
-from oodml.methods.terms.pairs import SEC_SOURCE, PairMethod, PairObjective, SphericalPenalty
+from oodml.methods.method import LossMethod
+from oodml.methods.registry import register_method
+from oodml.methods.step import Dims
 
 
 @register_method("multi-similarity")
-class MultiSimilarity(PairMethod):
+class MultiSimilarity(LossMethod):
     """Multi-similarity loss with its miner, on cosines; summed over anchors / batch size.
 
     The library's loss and miner are the paper's and SEC's definition, but for one detail: SEC's
@@ -23,13 +27,9 @@ class MultiSimilarity(PairMethod):
     base = Parameter(0.5, "similarity at which a pair weighs half", search=(0.0, 1.0))
     epsilon = Parameter(0.1, "margin of the miner", minimum=0.0, search=(0.0, 0.5))
 
-    def objective(self, embedding_dim: int, num_classes: int) -> Objective:
-        loss = MultiSimilarityLoss(alpha=self.alpha, beta=self.beta, base=self.base)
-        return PairObjective(loss, MultiSimilarityMiner(epsilon=self.epsilon), self.penalty())
+    def loss(self, dims: Dims) -> nn.Module:
+        loss: nn.Module = MultiSimilarityLoss(alpha=self.alpha, beta=self.beta, base=self.base)
+        return loss
 
-
-@register_method("sec-multi-similarity")
-class SphericalMultiSimilarity(SphericalPenalty, MultiSimilarity):
-    """Multi-similarity loss + spherical embedding constraint."""
-
-    source = SEC_SOURCE
+    def miner(self) -> Any:
+        return MultiSimilarityMiner(epsilon=self.epsilon)

@@ -1,12 +1,17 @@
 """Weight transfer: train a classifier on the source, fine-tune it on the support set."""
 
+from torch import nn
+
 from oodml.core.parameters import Parameter
-from oodml.methods.method import Adaptation, Method, Objective, register_method
-from oodml.methods.terms.softmax import SoftmaxObjective
+from oodml.methods.adaptation import Adaptation
+from oodml.methods.method import LossMethod
+from oodml.methods.registry import register_method
+from oodml.methods.step import Dims
+from oodml.methods.terms.softmax import SoftmaxLoss
 
 
 @register_method("weight-transfer")
-class WeightTransfer(Method):
+class WeightTransfer(LossMethod):
     """Softmax on the training classes, then all weights and a new softmax head on the support."""
 
     source = "WeightAdapt in Scott, Ridgeway, Mozer: Adapted Deep Embeddings, NeurIPS 2018"
@@ -22,13 +27,12 @@ class WeightTransfer(Method):
         log=True,
     )
 
-    def objective(self, embedding_dim: int, num_classes: int) -> Objective:
-        return SoftmaxObjective(embedding_dim, num_classes, rectify=True)
+    def loss(self, dims: Dims) -> nn.Module:
+        return SoftmaxLoss(dims.embedding, dims.classes, rectify=True)
 
     def adaptation(self) -> Adaptation:
         return Adaptation(
-            self.objective,
-            "classifier",
-            self.adaptation_steps,
-            self.adaptation_learning_rate_factor,
+            predictor="classifier",
+            steps=self.adaptation_steps,
+            learning_rate_factor=self.adaptation_learning_rate_factor,
         )

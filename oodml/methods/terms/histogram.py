@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
-
-from oodml.methods.method import Objective
+from torch import Tensor, nn
 
 
-class HistogramObjective(Objective):
+class HistogramLoss(nn.Module):
     """Histogram loss on cosines (Ustinova and Lempitsky, NeurIPS 2016).
 
     Similarities of all positive and all negative pairs of the batch are spread over

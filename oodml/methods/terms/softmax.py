@@ -5,10 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oodml.methods.method import Objective
 
-
-class SoftmaxObjective(Objective):
+class SoftmaxLoss(nn.Module):
     """Cross-entropy of Linear(relu(embedding)) or Linear(embedding) over the classes.
 
     Args:

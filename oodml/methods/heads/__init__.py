@@ -1,0 +1,1 @@
+"""Heads: what stands on the trunk and gives the embedding."""

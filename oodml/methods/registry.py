@@ -1,0 +1,129 @@
+"""Methods by name: registered ones, and wrappers around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from oodml.core.errors import UsageError
+from oodml.core.hints import name_hint, near_names
+from oodml.core.registry import Registry
+from oodml.methods.method import Method
+from oodml.methods.wrapper import Wrapper, split_parameters
+
+M = TypeVar("M", bound=type[Method])
+W = TypeVar("W", bound=type[Wrapper])
+_methods: Registry[type[Method]] = Registry("method", packages=("oodml.methods.builtin",))
+_wrappers: Registry[type[Wrapper]] = Registry("wrapper", packages=("oodml.methods.wrappers",))
+
+
+def register_method(name: str) -> Callable[[M], M]:
+    """Class decorator: make a Method available as ``name``; duplicates raise UsageError."""
+
+    def add(method: M) -> M:
+        _methods.register(name)(method)
+        method.name = name
+        return method
+
+    return add
+
+
+def register_wrapper(name: str) -> Callable[[W], W]:
+    """Class decorator: make a Wrapper available as ``name-...`` before any method it allows."""
+
+    def add(wrapper: W) -> W:
+        _wrappers.register(name)(wrapper)
+        wrapper.name = name
+        return wrapper
+
+    return add
+
+
+def list_methods() -> list[str]:
+    """Names of all methods, third-party ones (entry points ``oodml.methods``) included, and of the
+    useful combinations of wrappers and methods, each once."""
+    combined = [f"{name}-{base}" for name, w in _wrappers.items() for base in w.useful_with]
+    return sorted({*_methods.names(), *combined})
+
+
+def list_wrappers() -> list[str]:
+    """Names of all wrappers."""
+    return _wrappers.names()
+
+
+def create_method(
+    name: str,
+    *,
+    regularizers: Sequence[Mapping[str, Mapping[str, Any]]] = (),
+    **hyper_parameters: Any,
+) -> Method:
+    """A method with given hyper-parameters, the others at their defaults.
+
+    A name that is not registered is read as wrapper + method: ``sec-triplet`` is ``sec`` around
+    ``triplet``. ``regularizers`` says the same in another way and gives the same object.
+
+    Args:
+        regularizers: ``[{"sec": {"weight": 1.0}}]``: wrappers with their parameters, the innermost
+            first.
+
+    Raises:
+        UsageError: unknown method or hyper-parameter, a value out of its domain, or a wrapper that
+            does not go with the method.
+
+    >>> create_method("sec-triplet", margin=0.2).label
+    'sec-triplet (margin=0.2)'
+    >>> add = [{"sec": {"weight": 0.5}}]
+    >>> create_method("triplet", regularizers=add) == create_method("sec-triplet", sec_weight=0.5)
+    True
+    """
+    method = _create(name, name, hyper_parameters)
+    for entry in regularizers:
+        for wrapper, parameters in _checked_entry(entry).items():
+            method = _wrap(_wrappers.get(wrapper), method, dict(parameters))
+    return method
+
+
+def _create(name: str, asked: str, given: dict[str, Any]) -> Method:
+    if name in _methods:
+        return _methods.get(name)(**given)
+    for wrapper_name in sorted(_wrappers.names(), key=len, reverse=True):
+        base_name = name.removeprefix(f"{wrapper_name}-")
+        if base_name != name and _is_known(base_name):
+            wrapper = _wrappers.get(wrapper_name)
+            plain = _wrap(wrapper, _create(base_name, asked, {}), {})
+            unknown = [key for key in given if key not in plain.accepted_names]
+            if unknown:
+                raise UsageError(_no_such(asked, unknown[0], list(plain.all_parameters)))
+            own, rest = split_parameters(wrapper, plain.base.accepted_names, given)
+            return _wrap(wrapper, _create(base_name, asked, rest), own)
+    raise UsageError(f"unknown method {asked!r}; {name_hint(asked, list_methods())}")
+
+
+def _is_known(name: str) -> bool:
+    if name in _methods:
+        return True
+    return any(
+        name.startswith(f"{wrapper}-") and _is_known(name.removeprefix(f"{wrapper}-"))
+        for wrapper in _wrappers.names()
+    )
+
+
+def _wrap(wrapper: type[Wrapper], base: Method, parameters: dict[str, Any]) -> Wrapper:
+    made = wrapper(base, **parameters)
+    # the instance carries the whole name; the class keeps the wrapper's
+    made.__dict__["name"] = f"{wrapper.name}-{base.name}"
+    return made
+
+
+def _no_such(method: str, parameter: str, known: list[str]) -> str:
+    near = near_names(parameter, known, most=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(known)}"
+    return f"method {method!r} has no hyper-parameter {parameter!r}; {hint}"
+
+
+def _checked_entry(entry: object) -> dict[str, dict[str, Any]]:
+    if not isinstance(entry, Mapping) or not all(isinstance(v, Mapping) for v in entry.values()):
+        raise UsageError(
+            f"regularizers: expected {{wrapper: {{parameter: value}}}} entries, got {entry!r}"
+        )
+    return {str(name): dict(parameters) for name, parameters in entry.items()}

@@ -1,0 +1,93 @@
+"""Feed: the batches of a training run, step by step, the next one loading while this one is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from oodml.core.errors import UsageError
+from oodml.core.hashing import derived_seed
+from oodml.methods import BatchRule
+from oodml.training.sources import ItemSource
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The rows of one update, on the CPU; see `oodml.methods.Step` for shapes and meaning."""
+
+    number: int
+    inputs: Tensor
+    labels: Tensor
+    items: Tensor
+    views: Tensor
+    support: Tensor | None
+
+
+class Feed:
+    """What a run trains on and in which batches, as a pure function of the seed.
+
+    Args:
+        source: gives inputs by item.
+        items: int64 [n], items of ``source`` to train on.
+        labels: int64 [n], their classes as 0..C-1.
+        rule: which of them an update sees.
+        size: rows of an update, all views together.
+        seed: of every random choice of the run.
+
+    Raises:
+        UsageError: too few classes or items for the rule; views of a source that does not augment.
+    """
+
+    def __init__(
+        self,
+        source: ItemSource,
+        items: NDArray[np.int64],
+        labels: NDArray[np.int64],
+        rule: BatchRule,
+        size: int,
+        seed: int,
+    ) -> None:
+        if rule.views > 1 and not source.augments:
+            raise UsageError(
+                f"batch rule {rule.name!r} shows {rule.views} views of each image, but cached "
+                'features have no views; use training.mode "network"'
+            )
+        self.source = source
+        self.items = items
+        self.labels = labels
+        self.seed = seed
+        self._views = rule.views
+        self._draw = rule.open(labels, size, seed)
+
+    def steps(self, numbers: range) -> Iterator[Batch]:
+        """The batches of these steps, in order."""
+        with ThreadPoolExecutor(1) as pool:
+            pending = pool.submit(self.batch, numbers.start) if len(numbers) else None
+            for number in numbers:
+                assert pending is not None
+                batch = pending.result()
+                following = number + 1
+                pending = pool.submit(self.batch, following) if following < numbers.stop else None
+                yield batch
+
+    def batch(self, number: int) -> Batch:
+        """The batch of step ``number``."""
+        drawn = self._draw(number)
+        positions = np.tile(drawn.positions, self._views)
+        items = self.items[positions]
+        inputs = self.source.training_batch(items, derived_seed("inputs", self.seed, number))
+        support = None if drawn.support is None else np.tile(drawn.support, self._views)
+        return Batch(
+            number=number,
+            inputs=inputs,
+            labels=torch.from_numpy(self.labels[positions]),
+            items=torch.from_numpy(items),
+            views=torch.arange(self._views).repeat_interleave(len(drawn.positions)),
+            support=None if support is None else torch.from_numpy(support),
+        )
