@@ -10,11 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
-from oodml.evaluation.inputs.pairing import pair_up
-from oodml.evaluation.inputs.prepare import as_matrix
+from oodml.evaluation.inputs.search_input import check_gallery_arguments, read_input
 from oodml.evaluation.metrics import Metric, get_metric
 from oodml.evaluation.metrics.embedding_set import EmbeddingSet
-from oodml.evaluation.ranks.positive_ranks import DEFAULT_MEMORY_MIB, positive_ranks
+from oodml.evaluation.ranks.positive_ranks import (
+    DEFAULT_MEMORY_MIB,
+    check_ranking,
+    device_of,
+    rank_input,
+)
 from oodml.evaluation.ranks.table import PositiveRanks
 from oodml.evaluation.uncertainty.bootstrap import IntervalMethod, bootstrap_intervals
 from oodml.evaluation.uncertainty.class_sums import Average
@@ -164,6 +168,13 @@ def evaluate(
     Raises:
         UsageError: an unknown metric, or one on embeddings together with a gallery.
         DataError: as in `positive_ranks`, and when no query has a positive.
+
+    >>> rows = [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.2, 0.8], [0.6, 0.5]]
+    >>> report = evaluate(rows, ["cat", "cat", "dog", "dog", "dog"], ["recall_at_1", "map_at_r"])
+    >>> report.metrics
+    {'recall_at_1': 0.8, 'map_at_r': 0.85}
+    >>> report.counts["queries"], report.ranks.of(4).tolist()
+    (5, [2, 4])
     """
     chosen = resolve_metrics(metrics)
     if not chosen:
@@ -171,37 +182,21 @@ def evaluate(
     on_embeddings = [metric for metric in chosen if metric.takes == "embeddings"]
     if on_embeddings and gallery_embeddings is not None:
         raise UsageError(f"metric {on_embeddings[0].name!r} is for one set, without a gallery")
-    ranks = positive_ranks(
-        embeddings,
-        labels,
-        gallery_embeddings=gallery_embeddings,
-        gallery_labels=gallery_labels,
-        ids=ids,
-        gallery_ids=gallery_ids,
-        similarity=similarity,
-        memory_mib=memory_mib,
-        device=device,
-    )
+    kind = check_ranking(similarity, memory_mib)
+    check_gallery_arguments(gallery_embeddings, gallery_labels, gallery_ids)
+    given = read_input(embeddings, labels, ids, gallery_embeddings, gallery_labels, gallery_ids)
+    ranks = rank_input(given, kind, memory_mib, device or device_of(embeddings))
+    labelled = given.labelled_queries() if on_embeddings else None
+    del given  # the gallery and who is paired with whom
     report = report_from_ranks(ranks, [metric for metric in chosen if metric.takes == "ranks"])
-    if not on_embeddings:
+    if labelled is None:
         return report
-    matrix, codes = _labelled_rows(embeddings, labels)
-    rows = EmbeddingSet(
-        matrix, codes, seed=seed, train_classes=train_classes, memory_mib=memory_mib
-    )
+    # Read, checked and paired once. Normalised once each: the ranks' unit rows stand in class order
+    # and their lengths are added up in another order than these (k-means and the spectrum see the
+    # last bit of both), and they are freed before the ranks are put together.
+    rows = EmbeddingSet(*labelled, seed=seed, train_classes=train_classes, memory_mib=memory_mib)
     values = report.metrics | {one.name: one.of_embeddings(rows) for one in on_embeddings}
     return replace(report, metrics={metric.name: values[metric.name] for metric in chosen})
-
-
-def _labelled_rows(
-    embeddings: Any, labels: Sequence[Any] | NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    matrix = as_matrix(embeddings, "embeddings")
-    pairing = pair_up(labels, None, None, None)
-    rows = np.sort(pairing.query_rows)
-    codes = np.empty(len(matrix), np.int64)
-    codes[pairing.query_rows] = pairing.query_class
-    return (matrix if len(rows) == len(matrix) else matrix[rows]), codes[rows]
 
 
 def report_from_ranks(
