@@ -21,7 +21,7 @@ from oodml.evaluation.ranks.positive_ranks import (
 )
 from oodml.evaluation.ranks.table import PositiveRanks
 from oodml.evaluation.uncertainty.bootstrap import IntervalMethod, bootstrap_intervals
-from oodml.evaluation.uncertainty.class_sums import Average
+from oodml.evaluation.uncertainty.class_sums import Average, ClassSums, class_sums
 from oodml.evaluation.uncertainty.estimates import Estimate
 
 DEFAULT_METRICS = (
@@ -58,13 +58,23 @@ class Report:
         """The metric of every query in the order of ``ranks.query_ids``: float64 [Q].
 
         NaN where the query has no positive.
+
+        >>> report = evaluate([[1, 0], [2, 1], [0, 1], [5, 6]], [7, 7, 7, 8], ["map_at_r"])
+        >>> report.per_query("map_at_r").tolist()
+        [0.5, 0.25, 0.25, nan]
         """
         result = np.full(len(self.ranks), np.nan)
         result[self.ranks.positives > 0] = self._of(name)
         return result
 
     def per_class(self, name: str) -> dict[str, float]:
-        """Mean of the metric over the scored queries of each class, by class name."""
+        """Mean of the metric over the scored queries of each class, by class name.
+
+        >>> rows = [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.2, 0.8], [0.6, 0.5]]
+        >>> report = evaluate(rows, ["cat", "cat", "dog", "dog", "dog"], ["map_at_r"])
+        >>> report.per_class("map_at_r")
+        {'cat': 1.0, 'dog': 0.75}
+        """
         labels = self.ranks.labels[self.ranks.positives > 0]
         means = class_means(self._of(name), labels, len(self.ranks.class_names))
         return {
@@ -73,11 +83,32 @@ class Report:
             if not np.isnan(mean)
         }
 
+    def class_sums(self, name: str) -> ClassSums:
+        """Sum and count of the metric's scored queries by class: one run.
+
+        All that comparisons, intervals and AGS need (`oodml.evaluation.uncertainty`), at two
+        numbers a class; seeds are put together by `stack_runs`.
+
+        >>> rows = [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.2, 0.8], [0.6, 0.5]]
+        >>> report = evaluate(rows, ["cat", "cat", "dog", "dog", "dog"], ["map_at_r"])
+        >>> found = report.class_sums("map_at_r")
+        >>> found.names, found.sums.tolist(), found.counts.tolist()
+        (('cat', 'dog'), [[2.0, 2.25]], [2.0, 3.0])
+        """
+        found = class_sums(self._of(name), self.ranks.labels[self.ranks.positives > 0])
+        names = tuple(self.ranks.class_names[int(code)] for code in found.names)
+        return replace(found, names=names)
+
     def per_group(self, name: str, groups: Mapping[str, str]) -> dict[str, float]:
         """Mean over the scored queries of each group of classes, for instance superclasses.
 
         Args:
             groups: class name -> group name, for every scored class.
+
+        >>> rows = [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.2, 0.8], [0.6, 0.5]]
+        >>> report = evaluate(rows, ["cat", "cat", "dog", "dog", "dog"], ["recall_at_1"])
+        >>> report.per_group("recall_at_1", {"cat": "pet", "dog": "pet"})
+        {'pet': 0.8}
         """
         names, codes = self._groups_of_queries(groups)
         means = class_means(self._of(name), codes, len(names))
@@ -112,7 +143,14 @@ class Report:
         resamples: int = 10_000,
         seed: int = 0,
     ) -> dict[str, Estimate]:
-        """Class-clustered bootstrap interval of every metric; see `bootstrap_intervals`."""
+        """Class-clustered bootstrap interval of every metric; see `bootstrap_intervals`.
+
+        >>> rows = [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.2, 0.8], [0.6, 0.5]]
+        >>> report = evaluate(rows, ["cat", "cat", "dog", "dog", "dog"], ["map_at_r"])
+        >>> found = report.intervals(resamples=200)["map_at_r"]
+        >>> found.low, found.high, found.estimator
+        (0.75, 1.0, 'BCa bootstrap over 2 classes, 200 resamples')
+        """
         return bootstrap_intervals(
             self._values,
             self.ranks.scored().labels,
