@@ -35,7 +35,11 @@ def list_command(
         print(json.dumps(plain))
         return
     better = {True: "higher", False: "lower", None: "neither"}
-    table = Table("metric", "better", "unit", "formula", "source", show_lines=True)
+    table = Table(show_lines=True)
+    for column in ("metric", "better", "unit"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("formula, source")
     for one in found:
-        table.add_row(one.name, better[one.higher_is_better], one.unit, one.formula, one.source)
+        definition = f"{one.formula}\n{one.source}"
+        table.add_row(one.name, better[one.higher_is_better], one.unit, definition)
     Console(markup=False).print(table)
