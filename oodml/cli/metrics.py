@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Metrics that oodml eval and benchm
 def list_command(
     as_json: Annotated[bool, typer.Option("--json", help="machine-readable output")] = False,
 ) -> None:
-    """All metrics, with formula and source; in ..._at_k put a number for k."""
+    """All metrics, with direction, unit, formula and source; in ..._at_k put a number for k."""
     from rich.console import Console
     from rich.table import Table
 
@@ -23,12 +23,23 @@ def list_command(
     found = list(describe_metrics())
     if as_json:
         plain = {
-            one.name: {"formula": one.formula, "source": one.source, "takes": one.takes}
+            one.name: {
+                "formula": one.formula,
+                "source": one.source,
+                "takes": one.takes,
+                "higher_is_better": one.higher_is_better,
+                "unit": one.unit,
+            }
             for one in found
         }
         print(json.dumps(plain))
         return
-    table = Table("metric", "formula", "source", show_lines=True)
+    better = {True: "higher", False: "lower", None: "neither"}
+    table = Table(show_lines=True)
+    for column in ("metric", "better", "unit"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("formula, source")
     for one in found:
-        table.add_row(one.name, one.formula, one.source)
+        definition = f"{one.formula}\n{one.source}"
+        table.add_row(one.name, better[one.higher_is_better], one.unit, definition)
     Console(markup=False).print(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from oodml.evaluation.classifiers import list_classifiers, register_classifier
 from oodml.evaluation.few_shot import episode_accuracy
 from oodml.evaluation.files.rank_files import load_ranks, save_ranks
 from oodml.evaluation.metrics import (
@@ -22,33 +23,72 @@ from oodml.evaluation.search.neighbour_lists import (
     metrics_within,
     recall_from_neighbours,
 )
-from oodml.evaluation.uncertainty.estimates import Estimate, t_interval
+from oodml.evaluation.uncertainty import (
+    ClassSums,
+    Estimate,
+    PermutationTest,
+    Separation,
+    adjust_p_values,
+    ags,
+    ags_bootstrap,
+    ags_bootstrap_of,
+    ags_over_seeds,
+    bootstrap_intervals,
+    bootstrap_intervals_of,
+    paired_bootstrap,
+    paired_bootstrap_of,
+    permutation_test,
+    permutation_test_of,
+    rank_stability,
+    separable_from_best,
+    stack_runs,
+    t_interval,
+)
 from oodml.evaluation.verification import VerificationReport, verification
 
 __all__ = [
     "DEFAULT_METRICS",
+    "ClassSums",
     "Estimate",
     "GalleryShard",
     "NeighbourLists",
+    "PermutationTest",
     "PositiveRanks",
     "Report",
+    "Separation",
     "VerificationReport",
+    "adjust_p_values",
+    "ags",
+    "ags_bootstrap",
+    "ags_bootstrap_of",
+    "ags_over_seeds",
     "approximate_neighbours",
+    "bootstrap_intervals",
+    "bootstrap_intervals_of",
     "check_listed_metrics",
     "episode_accuracy",
     "evaluate",
     "get_metric",
+    "list_classifiers",
     "list_metrics",
     "load_ranks",
     "metrics_from_neighbours",
     "metrics_within",
+    "paired_bootstrap",
+    "paired_bootstrap_of",
+    "permutation_test",
+    "permutation_test_of",
     "positive_ranks",
+    "rank_stability",
     "recall_from_neighbours",
+    "register_classifier",
     "register_embedding_metric",
     "register_metric",
     "report_from_ranks",
     "save_ranks",
+    "separable_from_best",
     "sharded_positive_ranks",
+    "stack_runs",
     "t_interval",
     "verification",
 ]

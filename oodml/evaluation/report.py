@@ -10,14 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
-from oodml.evaluation.inputs.pairing import pair_up
-from oodml.evaluation.inputs.prepare import as_matrix
+from oodml.evaluation.inputs.search_input import check_gallery_arguments, read_input
 from oodml.evaluation.metrics import Metric, get_metric
 from oodml.evaluation.metrics.embedding_set import EmbeddingSet
-from oodml.evaluation.ranks.positive_ranks import DEFAULT_MEMORY_MIB, positive_ranks
+from oodml.evaluation.ranks.positive_ranks import (
+    DEFAULT_MEMORY_MIB,
+    check_ranking,
+    device_of,
+    rank_input,
+)
 from oodml.evaluation.ranks.table import PositiveRanks
 from oodml.evaluation.uncertainty.bootstrap import IntervalMethod, bootstrap_intervals
-from oodml.evaluation.uncertainty.class_sums import Average
+from oodml.evaluation.uncertainty.class_sums import Average, ClassSums, class_sums
 from oodml.evaluation.uncertainty.estimates import Estimate
 
 DEFAULT_METRICS = (
@@ -54,13 +58,23 @@ class Report:
         """The metric of every query in the order of ``ranks.query_ids``: float64 [Q].
 
         NaN where the query has no positive.
+
+        >>> report = evaluate([[1, 0], [2, 1], [0, 1], [5, 6]], [7, 7, 7, 8], ["map_at_r"])
+        >>> report.per_query("map_at_r").tolist()
+        [0.5, 0.25, 0.25, nan]
         """
         result = np.full(len(self.ranks), np.nan)
         result[self.ranks.positives > 0] = self._of(name)
         return result
 
     def per_class(self, name: str) -> dict[str, float]:
-        """Mean of the metric over the scored queries of each class, by class name."""
+        """Mean of the metric over the scored queries of each class, by class name.
+
+        >>> rows = [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.2, 0.8], [0.6, 0.5]]
+        >>> report = evaluate(rows, ["cat", "cat", "dog", "dog", "dog"], ["map_at_r"])
+        >>> report.per_class("map_at_r")
+        {'cat': 1.0, 'dog': 0.75}
+        """
         labels = self.ranks.labels[self.ranks.positives > 0]
         means = class_means(self._of(name), labels, len(self.ranks.class_names))
         return {
@@ -69,11 +83,32 @@ class Report:
             if not np.isnan(mean)
         }
 
+    def class_sums(self, name: str) -> ClassSums:
+        """Sum and count of the metric's scored queries by class: one run.
+
+        All that comparisons, intervals and AGS need (`oodml.evaluation.uncertainty`), at two
+        numbers a class; seeds are put together by `stack_runs`.
+
+        >>> rows = [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.2, 0.8], [0.6, 0.5]]
+        >>> report = evaluate(rows, ["cat", "cat", "dog", "dog", "dog"], ["map_at_r"])
+        >>> found = report.class_sums("map_at_r")
+        >>> found.names, found.sums.tolist(), found.counts.tolist()
+        (('cat', 'dog'), [[2.0, 2.25]], [2.0, 3.0])
+        """
+        found = class_sums(self._of(name), self.ranks.labels[self.ranks.positives > 0])
+        names = tuple(self.ranks.class_names[int(code)] for code in found.names)
+        return replace(found, names=names)
+
     def per_group(self, name: str, groups: Mapping[str, str]) -> dict[str, float]:
         """Mean over the scored queries of each group of classes, for instance superclasses.
 
         Args:
             groups: class name -> group name, for every scored class.
+
+        >>> rows = [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.2, 0.8], [0.6, 0.5]]
+        >>> report = evaluate(rows, ["cat", "cat", "dog", "dog", "dog"], ["recall_at_1"])
+        >>> report.per_group("recall_at_1", {"cat": "pet", "dog": "pet"})
+        {'pet': 0.8}
         """
         names, codes = self._groups_of_queries(groups)
         means = class_means(self._of(name), codes, len(names))
@@ -108,7 +143,14 @@ class Report:
         resamples: int = 10_000,
         seed: int = 0,
     ) -> dict[str, Estimate]:
-        """Class-clustered bootstrap interval of every metric; see `bootstrap_intervals`."""
+        """Class-clustered bootstrap interval of every metric; see `bootstrap_intervals`.
+
+        >>> rows = [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.2, 0.8], [0.6, 0.5]]
+        >>> report = evaluate(rows, ["cat", "cat", "dog", "dog", "dog"], ["map_at_r"])
+        >>> found = report.intervals(resamples=200)["map_at_r"]
+        >>> found.low, found.high, found.estimator
+        (0.75, 1.0, 'BCa bootstrap over 2 classes, 200 resamples')
+        """
         return bootstrap_intervals(
             self._values,
             self.ranks.scored().labels,
@@ -164,6 +206,13 @@ def evaluate(
     Raises:
         UsageError: an unknown metric, or one on embeddings together with a gallery.
         DataError: as in `positive_ranks`, and when no query has a positive.
+
+    >>> rows = [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.2, 0.8], [0.6, 0.5]]
+    >>> report = evaluate(rows, ["cat", "cat", "dog", "dog", "dog"], ["recall_at_1", "map_at_r"])
+    >>> report.metrics
+    {'recall_at_1': 0.8, 'map_at_r': 0.85}
+    >>> report.counts["queries"], report.ranks.of(4).tolist()
+    (5, [2, 4])
     """
     chosen = resolve_metrics(metrics)
     if not chosen:
@@ -171,37 +220,21 @@ def evaluate(
     on_embeddings = [metric for metric in chosen if metric.takes == "embeddings"]
     if on_embeddings and gallery_embeddings is not None:
         raise UsageError(f"metric {on_embeddings[0].name!r} is for one set, without a gallery")
-    ranks = positive_ranks(
-        embeddings,
-        labels,
-        gallery_embeddings=gallery_embeddings,
-        gallery_labels=gallery_labels,
-        ids=ids,
-        gallery_ids=gallery_ids,
-        similarity=similarity,
-        memory_mib=memory_mib,
-        device=device,
-    )
+    kind = check_ranking(similarity, memory_mib)
+    check_gallery_arguments(gallery_embeddings, gallery_labels, gallery_ids)
+    given = read_input(embeddings, labels, ids, gallery_embeddings, gallery_labels, gallery_ids)
+    ranks = rank_input(given, kind, memory_mib, device or device_of(embeddings))
+    labelled = given.labelled_queries() if on_embeddings else None
+    del given  # the gallery and who is paired with whom
     report = report_from_ranks(ranks, [metric for metric in chosen if metric.takes == "ranks"])
-    if not on_embeddings:
+    if labelled is None:
         return report
-    matrix, codes = _labelled_rows(embeddings, labels)
-    rows = EmbeddingSet(
-        matrix, codes, seed=seed, train_classes=train_classes, memory_mib=memory_mib
-    )
+    # Read, checked and paired once. Normalised once each: the ranks' unit rows stand in class order
+    # and their lengths are added up in another order than these (k-means and the spectrum see the
+    # last bit of both), and they are freed before the ranks are put together.
+    rows = EmbeddingSet(*labelled, seed=seed, train_classes=train_classes, memory_mib=memory_mib)
     values = report.metrics | {one.name: one.of_embeddings(rows) for one in on_embeddings}
     return replace(report, metrics={metric.name: values[metric.name] for metric in chosen})
-
-
-def _labelled_rows(
-    embeddings: Any, labels: Sequence[Any] | NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    matrix = as_matrix(embeddings, "embeddings")
-    pairing = pair_up(labels, None, None, None)
-    rows = np.sort(pairing.query_rows)
-    codes = np.empty(len(matrix), np.int64)
-    codes[pairing.query_rows] = pairing.query_class
-    return (matrix if len(rows) == len(matrix) else matrix[rows]), codes[rows]
 
 
 def report_from_ranks(

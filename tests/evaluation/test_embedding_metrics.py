@@ -11,6 +11,7 @@ from scipy import stats
 
 from oodml.core.errors import DataError, UsageError
 from oodml.evaluation import evaluate, get_metric, positive_ranks, report_from_ranks
+from oodml.evaluation.inputs import search_input
 from oodml.evaluation.metrics.embedding_set import EmbeddingSet
 
 
@@ -149,3 +150,22 @@ def test_errors(data):
             value(name, rows, np.arange(29))
     with pytest.raises(DataError, match="two classes"):
         value("inter_class_distance", rows, np.zeros(29, int))
+
+
+def test_evaluate_reads_once_and_gives_what_each_part_gives_alone(monkeypatch):
+    random = np.random.default_rng(5)
+    labels = [None if i % 7 == 0 else f"c{i % 9}" for i in range(150)]
+    rows = random.normal(size=(150, 6))
+    calls = []
+    read = search_input.as_matrix
+    monkeypatch.setattr(
+        search_input, "as_matrix", lambda *given: calls.append(given) or read(*given)
+    )
+    both = evaluate(rows, labels, ["recall_at_1", "nmi", "uniformity"])
+    assert len(calls) == 1
+    kept = [i for i in range(150) if labels[i] is not None]
+    codes = np.unique([labels[i] for i in kept], return_inverse=True)[1]
+    for name in ("nmi", "uniformity"):
+        assert both.metrics[name] == value(name, rows[kept], codes)
+    ranks = report_from_ranks(positive_ranks(rows, labels), ["recall_at_1"])
+    assert both.metrics["recall_at_1"] == ranks.metrics["recall_at_1"]

@@ -10,6 +10,7 @@ from scipy import stats
 
 from oodml.core.errors import DataError, UsageError
 from oodml.evaluation import episode_accuracy, t_interval
+from oodml.evaluation.classifiers import list_classifiers, register_classifier, registry
 
 
 @pytest.fixture
@@ -110,3 +111,27 @@ def test_t_interval():
     assert math.isnan(t_interval([0.5]).half_width)
     with pytest.raises(UsageError):
         t_interval([])
+
+
+def test_a_classifier_of_ones_own(data, monkeypatch):
+    rows, labels, support = data
+    assert list_classifiers() == ["linear", "nearest", "prototype"]
+    monkeypatch.setattr(registry._classifiers, "_entries", dict(registry._classifiers._entries))
+
+    class Always:
+        width = 1
+
+        def __init__(self, code):
+            self.code = code
+
+        def __call__(self, rows):
+            return np.full(len(rows), self.code)
+
+    @register_classifier("first-class")
+    def first_class(rows, codes):
+        return Always(codes[0])
+
+    found = episode_accuracy(rows, labels, support, classifier="first-class")
+    assert found[0] == pytest.approx(1 / 6)  # six classes of as many queries
+    with pytest.raises(UsageError, match="did you mean nearest"):
+        episode_accuracy(rows, labels, support, classifier="nearst")

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
-import pkgutil
-
 import numpy as np
 import pytest
 import retrieval_reference as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import oodml.evaluation.metrics as metrics_package
 from oodml.core.errors import UsageError
 from oodml.evaluation import evaluate, get_metric, list_metrics, positive_ranks, report_from_ranks
 from oodml.evaluation.metrics import describe_metrics, register_metric
@@ -70,17 +65,35 @@ def test_every_registered_metric_has_a_formula_a_source_and_a_reference():
     assert all(one.formula and one.source for one in described)
 
 
-def test_docstring_examples():
-    modules = [metrics_package.registry]
-    modules += [
-        importlib.import_module(f"{metrics_package.__name__}.{found.name}")
-        for found in pkgutil.iter_modules(metrics_package.__path__)
-    ]
-    modules.append(importlib.import_module("oodml.evaluation.uncertainty.estimates"))
-    modules.append(importlib.import_module("oodml.evaluation.clustering.contingency"))
-    results = [doctest.testmod(module) for module in modules]
-    assert not any(result.failed for result in results)
-    assert sum(result.attempted for result in results) >= 2 * 9 + 6
+def test_directions_and_units():
+    ranks = [one for one in describe_metrics() if one.takes == "ranks"]
+    assert all(one.higher_is_better and one.unit == "share" for one in ranks)
+    vectors = {one.name: one for one in describe_metrics() if one.takes == "embeddings"}
+    better = {name for name, one in vectors.items() if one.higher_is_better}
+    shares = {name for name in vectors if name.startswith(("nmi", "ami", "f1"))}
+    assert {name for name, one in vectors.items() if one.unit == "share"} == shares
+    assert better == shares | {"inter_class_distance", "effective_rank"}
+    assert [name for name, one in vectors.items() if one.higher_is_better is None] == ["norm_mean"]
+    assert get_metric("spectral_decay_at_2").higher_is_better is False
+    assert get_metric("norm_variance").unit == "length"
+
+
+@pytest.mark.parametrize("name", ["recall_at_3", "precision_at_3", "map_at_3", "cmc_at_3"])
+def test_depth_of_families(name):
+    assert get_metric(name).depth(positives=9, gallery=50) == 3
+
+
+def test_depth_is_as_far_as_a_metric_looks():
+    random = np.random.default_rng(4)
+    for one in describe_metrics():
+        if one.depth is None:
+            continue
+        metric = get_metric(one.name.replace("_at_k", "_at_5"))
+        ranks = sorted(random.choice(2000, 12, replace=False) + 1)
+        depth = int(metric.depth(positives=12, gallery=2000))
+        moved = [rank if rank <= depth else 2000 + place for place, rank in enumerate(ranks)]
+        assert metric(example_ranks([ranks])) == metric(example_ranks([moved]))
+    assert get_metric("mrr").depth(positives=12, gallery=50) == float("inf")
 
 
 @settings(max_examples=60, deadline=None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
 import itertools
 import math
 
@@ -282,10 +280,3 @@ def test_class_sums_refuses_what_does_not_fit():
         class_sums([[1.0, np.nan], [1.0, 1.0]], [0, 1])
     with pytest.raises(DataError, match="no scored"):
         class_sums([np.nan], [0])
-
-
-def test_docstring_examples():
-    for name in ("ags", "corrections", "stability"):
-        module = importlib.import_module(f"oodml.evaluation.uncertainty.{name}")
-        # Of the same name as their module, the functions hide it from attribute access.
-        assert doctest.testmod(module).failed == 0

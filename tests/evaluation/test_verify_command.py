@@ -117,4 +117,9 @@ def test_metrics_are_listed_with_formula_and_source(capsys):
     listed = json.loads(printed(capsys, "metrics", "list", "--json"))
     assert list(listed) == list_metrics()
     assert all(one["formula"] and one["source"] for one in listed.values())
+    assert (listed["map"]["higher_is_better"], listed["map"]["unit"]) == (True, "share")
+    assert (listed["alignment"]["higher_is_better"], listed["norm_mean"]["higher_is_better"]) == (
+        False,
+        None,
+    )
     assert "map_at_r" in printed(capsys, "metrics", "list")

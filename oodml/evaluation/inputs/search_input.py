@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
@@ -34,6 +35,17 @@ class SearchInput:
         if self.gallery is self.queries:
             return longest
         return max(longest, largest_length(self.gallery, "gallery_embeddings"))
+
+    def labelled_queries(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """The labelled rows in the order given [N, D] and their class codes int64 [N].
+
+        A view of ``queries`` where all are labelled.
+        """
+        rows = np.sort(self.pairing.query_rows)
+        codes = np.empty(len(self.queries), np.int64)
+        codes[self.pairing.query_rows] = self.pairing.query_class
+        everything = len(rows) == len(self.queries)
+        return (self.queries if everything else self.queries[rows]), codes[rows]
 
 
 def check_gallery_arguments(gallery_embeddings: Any, gallery_labels: Any, gallery_ids: Any) -> None:

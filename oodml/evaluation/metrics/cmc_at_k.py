@@ -14,6 +14,7 @@ from oodml.evaluation.ranks.table import PositiveRanks
     "cmc_at_k",
     formula="1 if r_1 <= k else 0",
     source="Gray et al. 2007 (PETS): cumulative matching characteristic; Zheng et al. 2015 (ICCV)",
+    depth=lambda k, positives, gallery: k,
 )
 def cmc_at_k(ranks: PositiveRanks, k: int) -> NDArray[np.float64]:
     """The CMC curve at rank k, per query: float64 [Q] of 0 and 1; the same as `recall_at_k`.

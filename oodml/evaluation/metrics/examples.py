@@ -1,4 +1,4 @@
-"""A ranks table written by hand, for the examples in the metrics' docstrings and for tests."""
+"""A ranks table and embeddings written by hand, for the metrics' docstrings and for tests."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from oodml.evaluation.metrics.embedding_set import EmbeddingSet
 from oodml.evaluation.ranks.table import PositiveRanks
 
 
@@ -29,4 +30,13 @@ def example_ranks(
         tied_before=np.zeros(len(flat), np.int64),
         tied_after=np.zeros(len(flat), np.int64),
         similarity="cosine",
+    )
+
+
+def example_embeddings(
+    rows: Sequence[Sequence[float]], classes: Sequence[int], train_classes: int | None = None
+) -> EmbeddingSet:
+    """The rows in float32, with their class codes."""
+    return EmbeddingSet(
+        np.array(rows, np.float32), np.array(classes, np.int64), train_classes=train_classes
     )

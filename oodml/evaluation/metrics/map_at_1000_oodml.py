@@ -13,6 +13,7 @@ from oodml.evaluation.ranks.table import PositiveRanks
     "map_at_1000_oodml",
     formula="(1 / (P + 1)) sum_{j : r_j <= 1000} j / r_j, P = number of positives",
     source="Milbich et al. 2021 (ooDML), metric mAP_1000 of the released code",
+    depth=lambda k, positives, gallery: min(1000, gallery),
 )
 def map_at_1000_oodml(ranks: PositiveRanks) -> NDArray[np.float64]:
     """Average precision over the 1000 nearest, divided by the class size: float64 [Q].

@@ -13,6 +13,7 @@ from oodml.evaluation.ranks.table import PositiveRanks
     "map_at_k",
     formula="(1 / min(P, k)) sum_{j : r_j <= k} j / r_j, P = number of positives",
     source="usual definition of AP@k; a perfect ranking scores 1 for every k",
+    depth=lambda k, positives, gallery: k,
 )
 def map_at_k(ranks: PositiveRanks, k: int) -> NDArray[np.float64]:
     """Average precision over the k nearest, divided by min(P, k): float64 [Q].

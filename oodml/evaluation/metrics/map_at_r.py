@@ -13,6 +13,7 @@ from oodml.evaluation.ranks.table import PositiveRanks
     "map_at_r",
     formula="(1 / R) sum_{j : r_j <= R} j / r_j, R = number of positives",
     source="Musgrave, Belongie, Lim 2020, section 2.2.3",
+    depth=lambda k, positives, gallery: positives,
 )
 def map_at_r(ranks: PositiveRanks) -> NDArray[np.float64]:
     """Average precision over the R nearest, R = number of positives: float64 [Q].

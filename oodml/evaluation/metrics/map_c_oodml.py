@@ -13,6 +13,7 @@ from oodml.evaluation.ranks.table import PositiveRanks
     "map_c_oodml",
     formula="(1 / (P + 1)) sum_{j : r_j <= P + 1} j / r_j, P = number of positives",
     source="Milbich et al. 2021 (ooDML), metric mAP_c of the released code",
+    depth=lambda k, positives, gallery: min(positives + 1, gallery),
 )
 def map_c_oodml(ranks: PositiveRanks) -> NDArray[np.float64]:
     """Average precision over as many items as the class has, query included: float64 [Q].

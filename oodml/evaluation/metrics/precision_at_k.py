@@ -13,6 +13,7 @@ from oodml.evaluation.ranks.table import PositiveRanks
     "precision_at_k",
     formula="#{j : r_j <= k} / k",
     source="Manning, Raghavan, Schuetze 2008, section 8.4",
+    depth=lambda k, positives, gallery: k,
 )
 def precision_at_k(ranks: PositiveRanks, k: int) -> NDArray[np.float64]:
     """Share of positives among the k nearest, per query: float64 [Q].

@@ -13,6 +13,7 @@ from oodml.evaluation.ranks.table import PositiveRanks
     "r_precision",
     formula="#{j : r_j <= R} / R, R = number of positives",
     source="Musgrave, Belongie, Lim 2020, section 2.2.3",
+    depth=lambda k, positives, gallery: positives,
 )
 def r_precision(ranks: PositiveRanks) -> NDArray[np.float64]:
     """Share of positives among the R nearest, R = number of positives: float64 [Q].

@@ -13,6 +13,7 @@ from oodml.evaluation.ranks.table import PositiveRanks
     "recall_at_k",
     formula="1 if r_1 <= k else 0",
     source="Jegou et al. 2011 (PAMI); Song et al. 2016 (CVPR) for metric learning",
+    depth=lambda k, positives, gallery: k,
 )
 def recall_at_k(ranks: PositiveRanks, k: int) -> NDArray[np.float64]:
     """Whether any positive is among the k nearest, per query: float64 [Q] of 0 and 1.

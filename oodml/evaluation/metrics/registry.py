@@ -18,6 +18,19 @@ from oodml.evaluation.ranks.table import PositiveRanks
 RankFunction = Callable[..., NDArray[np.float64]]
 EmbeddingFunction = Callable[..., float]
 
+Unit = Literal["share", "distance", "length", "count", "none"]
+"""What a value is, and so how a table prints it.
+
+- share: 1 is perfect and 0 the worst or mere chance; tables may print per cent.
+- distance: between unit vectors (cosine distance, or a squared Euclidean one).
+- length: of the vectors as given, or its square; depends on the network's scale.
+- count: how many of something.
+- none: a pure number, for instance a logarithm.
+"""
+
+Depth = Callable[[int, int, int], int]
+"""How many of the first neighbours are looked at, by (k, most positives a query, gallery size)."""
+
 
 @dataclass(frozen=True)
 class RegisteredMetric:
@@ -28,6 +41,9 @@ class RegisteredMetric:
             one number; with ``k`` as second argument for names ending in ``_at_k``.
         formula, source: what it computes, in text, and who defined it so.
         takes: what the function is given.
+        higher_is_better: None where the value describes and neither end is better.
+        unit: see `Unit`.
+        depth: see `Depth`; None for a metric that needs the whole ranking, or the embeddings.
     """
 
     name: str
@@ -35,6 +51,9 @@ class RegisteredMetric:
     formula: str
     source: str
     takes: Literal["ranks", "embeddings"]
+    higher_is_better: bool | None = True
+    unit: Unit = "share"
+    depth: Depth | None = None
 
     @property
     def takes_k(self) -> bool:
@@ -52,6 +71,24 @@ class Metric:
     @property
     def takes(self) -> Literal["ranks", "embeddings"]:
         return self.definition.takes
+
+    @property
+    def higher_is_better(self) -> bool | None:
+        """None where neither end is better."""
+        return self.definition.higher_is_better
+
+    @property
+    def unit(self) -> Unit:
+        return self.definition.unit
+
+    def depth(self, positives: int, gallery: int) -> float:
+        """How many of the first neighbours it looks at; infinite where it needs all of them.
+
+        >>> get_metric("recall_at_8").depth(positives=30, gallery=1000)
+        8
+        """
+        depth = self.definition.depth
+        return float("inf") if depth is None else depth(self.k or 0, positives, gallery)
 
     def __call__(self, ranks: PositiveRanks) -> NDArray[np.float64]:
         """Per-query values [Q]; the table must hold only scored queries (`PositiveRanks.scored`)."""
@@ -71,32 +108,59 @@ class Metric:
         return function(given) if self.k is None else function(given, self.k)
 
 
-_metrics: Registry[RegisteredMetric] = Registry("metric")
+_metrics: Registry[RegisteredMetric] = Registry("metric", packages=("oodml.evaluation.metrics",))
 
 
 def register_metric(
-    name: str, *, formula: str, source: str
+    name: str,
+    *,
+    formula: str,
+    source: str,
+    higher_is_better: bool | None = True,
+    unit: Unit = "share",
+    depth: Depth | None = None,
 ) -> Callable[[RankFunction], RankFunction]:
     """Decorator: add a retrieval metric, a function from a ranks table to one value a query.
 
     A name ending in ``_at_k`` is a family: the function takes ``(ranks, k)`` and users ask for
     ``..._at_8``. The table holds only queries that have a positive.
+
+    Args:
+        formula, source: what it computes, in text, and who defined it so.
+        higher_is_better: the direction; None where neither end is better.
+        unit: what a value is, see `Unit`.
+        depth: how far down the ranking it looks, see `Depth`; with it, the metric can also be had
+            from lists of first neighbours (`metrics_from_neighbours`).
     """
 
     def add(function: RankFunction) -> RankFunction:
-        _metrics.register(name)(RegisteredMetric(name, function, formula, source, "ranks"))
+        _metrics.register(name)(
+            RegisteredMetric(
+                name, function, formula, source, "ranks", higher_is_better, unit, depth
+            )
+        )
         return function
 
     return add
 
 
 def register_embedding_metric(
-    name: str, *, formula: str, source: str
+    name: str,
+    *,
+    formula: str,
+    source: str,
+    higher_is_better: bool | None = True,
+    unit: Unit = "none",
 ) -> Callable[[EmbeddingFunction], EmbeddingFunction]:
-    """Decorator: add a metric that needs the vectors, a function from an EmbeddingSet to a float."""
+    """Decorator: add a metric that needs the vectors, a function from an EmbeddingSet to a float.
+
+    The arguments are those of `register_metric`.
+    """
 
     def add(function: EmbeddingFunction) -> EmbeddingFunction:
-        _metrics.register(name)(RegisteredMetric(name, function, formula, source, "embeddings"))
+        _metrics.register(name)(
+            RegisteredMetric(name, function, formula, source, "embeddings", higher_is_better, unit)
+        )
         return function
 
     return add
@@ -107,6 +171,8 @@ def get_metric(name: str) -> Metric:
 
     >>> get_metric("recall_at_8").k
     8
+    >>> get_metric("uniformity").higher_is_better, get_metric("uniformity").unit
+    (False, 'none')
     """
     if name not in _metrics and (found := re.fullmatch(r"(.+)_at_([0-9]+)", name)):
         family, k = f"{found[1]}_at_k", int(found[2])

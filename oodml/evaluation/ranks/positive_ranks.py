@@ -66,14 +66,31 @@ def positive_ranks(
         DataError: shapes or lengths that do not fit, NaN (naming the row), repeated ids.
         UsageError: an unknown similarity, half a gallery, a memory budget below 1 MiB.
     """
-    kind = check_similarity(similarity)
+    kind = check_ranking(similarity, memory_mib)
     check_gallery_arguments(gallery_embeddings, gallery_labels, gallery_ids)
+    given = read_input(embeddings, labels, ids, gallery_embeddings, gallery_labels, gallery_ids)
+    return rank_input(given, kind, memory_mib, device or device_of(embeddings))
+
+
+def check_ranking(similarity: str, memory_mib: int) -> Similarity:
+    """The similarity, or UsageError for an unknown one and for a budget below 1 MiB."""
+    kind = check_similarity(similarity)
     if memory_mib < 1:
         raise UsageError(f"memory_mib={memory_mib}: give at least 1")
-    given = read_input(embeddings, labels, ids, gallery_embeddings, gallery_labels, gallery_ids)
-    where = device or str(getattr(embeddings, "device", "cpu"))
-    thresholds, tally = _count(given, kind, memory_mib << 20, where)
-    return assemble(given.pairing, thresholds, tally, given.query_ids, kind)
+    return kind
+
+
+def device_of(embeddings: Any) -> str:
+    """Where embeddings are, for instance "cuda:0"."""
+    return str(getattr(embeddings, "device", "cpu"))
+
+
+def rank_input(
+    given: SearchInput, similarity: Similarity, memory_mib: int, device: str
+) -> PositiveRanks:
+    """`positive_ranks` of what has been read and checked already."""
+    thresholds, tally = _count(given, similarity, memory_mib << 20, device)
+    return assemble(given.pairing, thresholds, tally, given.query_ids, similarity)
 
 
 def _count(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import UsageError
-from oodml.evaluation.metrics import get_metric
-from oodml.evaluation.metrics.registry import Metric
+from oodml.evaluation.metrics import Metric, describe_metrics, get_metric
 from oodml.evaluation.ranks.table import PositiveRanks
 
 # A rank for positives that are not in a list: beyond whatever depth a metric looks to.
@@ -75,10 +74,10 @@ def recall_from_neighbours(lists: NeighbourLists, k: int) -> float:
 def metrics_from_neighbours(lists: NeighbourLists, metrics: Sequence[str]) -> dict[str, float]:
     """Means over queries with a positive, by the definitions of the exact evaluation.
 
-    Only metrics that look no further than the lists reach: ``recall_at_k``, ``cmc_at_k``,
-    ``precision_at_k`` and ``map_at_k`` up to the lists' k; ``r_precision``, ``map_at_r`` and
-    ``map_c_oodml`` if no query has more positives (for ``map_c_oodml``: one more) than that;
-    ``map_at_1000_oodml`` from 1000.
+    Only metrics that look no further than the lists reach, by the depth that each declares:
+    ``recall_at_k``, ``cmc_at_k``, ``precision_at_k`` and ``map_at_k`` up to the lists' k;
+    ``r_precision``, ``map_at_r`` and ``map_c_oodml`` if no query has more positives (for
+    ``map_c_oodml``: one more) than that; ``map_at_1000_oodml`` from 1000.
     The values are approximations wherever ``lists.list_recall`` is below 1.
 
     Raises:
@@ -99,7 +98,7 @@ def check_listed_metrics(metrics: Sequence[str], k: int) -> None:
     """UsageError for a metric that lists of k neighbours can never give, whatever the data."""
     for name in metrics:
         metric = get_metric(name)
-        _check_depth(metric, _depth(metric, positives=0, gallery=0), k)
+        _check_depth(metric, metric.depth(positives=0, gallery=0), k)
 
 
 def metrics_within(lists: NeighbourLists, metrics: Sequence[str]) -> list[str]:
@@ -107,33 +106,14 @@ def metrics_within(lists: NeighbourLists, metrics: Sequence[str]) -> list[str]:
     return [name for name in metrics if _depth_in(lists, get_metric(name)) <= lists.k]
 
 
-_Depth = Callable[[int, int, int], int]  # of (k of the metric, most positives, gallery size)
-_DEPTHS: dict[str, _Depth] = {
-    "cmc_at_k": lambda k, positives, gallery: k,
-    "recall_at_k": lambda k, positives, gallery: k,
-    "precision_at_k": lambda k, positives, gallery: k,
-    "map_at_k": lambda k, positives, gallery: k,
-    "r_precision": lambda k, positives, gallery: positives,
-    "map_at_r": lambda k, positives, gallery: positives,
-    "map_c_oodml": lambda k, positives, gallery: min(positives + 1, gallery),
-    "map_at_1000_oodml": lambda k, positives, gallery: min(1000, gallery),
-}
-
-
-def _depth(metric: Metric, positives: int, gallery: int) -> float:
-    """How many of the first neighbours the metric looks at; infinite if at all."""
-    depth = _DEPTHS.get(metric.definition.name)
-    return float("inf") if depth is None else depth(metric.k or 0, positives, gallery)
-
-
 def _depth_in(lists: NeighbourLists, metric: Metric) -> float:
     most = int(lists.positives.max(initial=0))
-    return _depth(metric, most, int(lists.gallery_sizes.max(initial=0)))
+    return metric.depth(most, int(lists.gallery_sizes.max(initial=0)))
 
 
 def _check_depth(metric: Metric, needed: float, k: int) -> None:
     if needed == float("inf"):
-        known = ", ".join(sorted(_DEPTHS))
+        known = ", ".join(one.name for one in describe_metrics() if one.depth is not None)
         raise UsageError(
             f"metric {metric.name!r} needs the whole ranking (or the embeddings), which lists of "
             f"{k} neighbours are not; evaluate exactly (oodml.evaluate, or oodml eval without "

@@ -12,6 +12,7 @@ from oodml.core.errors import DataError, UsageError
 from oodml.evaluation.uncertainty.bootstrap import interval
 from oodml.evaluation.uncertainty.class_sums import (
     Average,
+    ClassSums,
     check_settings,
     class_sums,
     resampled_weights,
@@ -84,37 +85,66 @@ def ags_bootstrap(
             that is tested on several levels is drawn equally often on all of them.
     """
     check_settings(level, resamples, average)
-    weights = ags_weights(shifts)
-    if not len(values) == len(labels) == len(weights):
+    if not len(values) == len(labels) == len(ags_weights(shifts)):
         raise UsageError("shifts, values and labels: one entry a level each")
-    groups = [class_sums(v, one) for v, one in zip(values, labels, strict=True)]
-    seeds = len(groups[0].sums)
-    if any(len(group.sums) != seeds for group in groups):
-        raise DataError("values: every level needs the same number of seeds")
-    classes = sorted({str(name) for one in labels for name in np.unique(np.asarray(one))})
-    at = [_places(classes, v, one) for v, one in zip(values, labels, strict=True)]
+    return ags_bootstrap_of(
+        shifts,
+        [class_sums(v, one) for v, one in zip(values, labels, strict=True)],
+        classes=sorted({str(name) for one in labels for name in np.unique(np.asarray(one))}),
+        average=average,
+        level=level,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def ags_bootstrap_of(
+    shifts: Sequence[float] | NDArray[np.float64],
+    levels: Sequence[ClassSums],
+    *,
+    classes: Sequence[str] | None = None,
+    average: Average = "micro",
+    level: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> Estimate:
+    """`ags_bootstrap` of class sums, one a level, each with the same runs (seeds).
+
+    Args:
+        classes: the names that classes are drawn from. Default: those of all levels.
+
+    >>> easy, hard = (class_sums(v, list("aabbcc")) for v in ([1, 1, 1, 1, 1, 0], [1, 0, 1, 0, 0, 0]))
+    >>> found = ags_bootstrap_of([10.0, 30.0], [easy, hard], resamples=200)
+    >>> round(found.value, 4), found.estimator
+    (0.5833, 'percentile bootstrap over 3 classes, 200 resamples')
+    """
+    check_settings(level, resamples, average)
+    weights = ags_weights(shifts)
+    if len(levels) != len(weights):
+        raise UsageError("shifts and levels: one entry a level each")
+    seeds = len(levels[0].sums)
+    if any(len(one.sums) != seeds for one in levels):
+        raise DataError("every level needs the same number of seeds")
+    tested = {name for one in levels for name in one.names}
+    names = sorted(tested) if classes is None else list(classes)
+    place = {name: index for index, name in enumerate(names)}
+    if tested - place.keys():
+        raise UsageError(f"classes: {min(tested - place.keys())!r} of a level is missing")
+    at = [np.array([place[name] for name in one.names], np.int64) for one in levels]
     random = np.random.default_rng(seed)
-    point = sum(w * float(g.estimate(average).mean()) for w, g in zip(weights, groups, strict=True))
+    point = sum(w * float(g.estimate(average).mean()) for w, g in zip(weights, levels, strict=True))
     replicates = []
-    for drawn in resampled_weights(len(classes), resamples, random):
+    for drawn in resampled_weights(len(names), resamples, random):
         # A level none of whose classes was drawn cannot be averaged; such draws are left out. They
         # occur only where a level tests a handful of the ladder's classes.
         usable = np.all([drawn[:, places].any(axis=1) for places in at], axis=0)
         drawn = drawn[usable]
         share = random.multinomial(seeds, np.full(seeds, 1 / seeds), len(drawn)) / seeds
         total = np.zeros(len(drawn))
-        for w, group, places in zip(weights, groups, at, strict=True):
+        for w, group, places in zip(weights, levels, at, strict=True):
             total += w * (group.statistic(drawn[:, places], average) * share).sum(axis=1)
         replicates.append(total)
     low, high = interval(np.concatenate(replicates), point, level)
-    units = f"{len(classes)} classes" + (f" and {seeds} seeds" if seeds > 1 else "")
+    units = f"{len(names)} classes" + (f" and {seeds} seeds" if seeds > 1 else "")
     name = f"percentile bootstrap over {units}, {resamples} resamples"
-    return Estimate(float(point), low, high, level, len(classes), name)
-
-
-def _places(classes: list[str], values: Any, labels: Any) -> NDArray[np.int64]:
-    """Where the classes of a level, in the order of `class_sums`, stand among all classes."""
-    scored = ~np.isnan(np.atleast_2d(np.asarray(values, np.float64))[0])
-    names = [str(name) for name in np.unique(np.asarray(labels)[scored])]
-    place = {name: index for index, name in enumerate(classes)}
-    return np.array([place[name] for name in names], np.int64)
+    return Estimate(float(point), low, high, level, len(names), name)

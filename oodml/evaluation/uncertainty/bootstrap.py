@@ -8,7 +8,7 @@ positive. So whole classes are resampled (Cameron, Gelbach and Miller 2008; Davi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from oodml.evaluation.uncertainty.class_sums import (
     check_settings,
     class_sums,
     resampled_weights,
+    stack_runs,
 )
 from oodml.evaluation.uncertainty.estimates import Estimate
 
@@ -49,8 +50,7 @@ def bootstrap_intervals(
         For each metric an Estimate with n = number of classes. With one class the interval is NaN.
     """
     check_settings(level, resamples, average)
-    if method not in ("bca", "percentile"):
-        raise UsageError(f"method {method!r}: expected bca or percentile")
+    _check_method(method)
     if not values:
         return {}
     names = list(values)
@@ -58,6 +58,48 @@ def bootstrap_intervals(
         if np.shape(values[name]) != np.shape(labels):
             raise DataError(f"{name}: {np.shape(values[name])} values, {np.shape(labels)} labels")
     groups = class_sums(np.stack([np.asarray(values[name], float) for name in names]), labels)
+    return _intervals(names, groups, method, average, level, resamples, seed)
+
+
+def bootstrap_intervals_of(
+    sums: Mapping[str, ClassSums],
+    *,
+    method: IntervalMethod = "bca",
+    average: Average = "micro",
+    level: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> dict[str, Estimate]:
+    """`bootstrap_intervals` of class sums, by metric, of the same queries; runs are averaged.
+
+    >>> one = class_sums([1, 0, 1, 1, 0, 1], list("aabbcc"))
+    >>> found = bootstrap_intervals_of({"recall_at_1": one}, resamples=200)["recall_at_1"]
+    >>> round(found.value, 4), found.n
+    (0.6667, 3)
+    """
+    check_settings(level, resamples, average)
+    _check_method(method)
+    if not sums:
+        return {}
+    groups = stack_runs([one.mean_run() for one in sums.values()])
+    return _intervals(list(sums), groups, method, average, level, resamples, seed)
+
+
+def _check_method(method: str) -> None:
+    if method not in get_args(IntervalMethod):
+        raise UsageError(f"method {method!r}: expected bca or percentile")
+
+
+def _intervals(
+    names: list[str],
+    groups: ClassSums,
+    method: IntervalMethod,
+    average: Average,
+    level: float,
+    resamples: int,
+    seed: int,
+) -> dict[str, Estimate]:
+    """Of each run of ``groups``, one a name."""
     classes = len(groups.counts)
     point = groups.estimate(average)
     drawn = _replicates(groups, average, resamples, np.random.default_rng(seed))

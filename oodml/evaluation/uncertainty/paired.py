@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from oodml.core.errors import DataError, UsageError
+from oodml.core.errors import UsageError
 from oodml.evaluation.uncertainty.bootstrap import interval
 from oodml.evaluation.uncertainty.class_sums import (
     Average,
@@ -18,8 +18,7 @@ from oodml.evaluation.uncertainty.class_sums import (
     resampled_weights,
 )
 from oodml.evaluation.uncertainty.estimates import Estimate
-
-_EXACT_FLIPS = 14
+from oodml.evaluation.uncertainty.sign_flips import sign_flip_p_values
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,37 @@ def paired_bootstrap(
 
     Percentile interval; n is the number of classes.
     """
+    return paired_bootstrap_of(
+        class_sums(first, labels),
+        class_sums(second, labels),
+        average=average,
+        level=level,
+        resamples=resamples,
+        seed=seed,
+        paired_seeds=paired_seeds,
+    )
+
+
+def paired_bootstrap_of(
+    first: ClassSums,
+    second: ClassSums,
+    *,
+    average: Average = "micro",
+    level: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
+    paired_seeds: bool = True,
+) -> Estimate:
+    """`paired_bootstrap` of class sums of the same queries, one run a seed.
+
+    >>> first = class_sums([1, 1, 1, 1, 1, 0], list("aabbcc"))
+    >>> second = class_sums([1, 0, 1, 1, 0, 0], list("aabbcc"))
+    >>> found = paired_bootstrap_of(first, second, resamples=200)
+    >>> round(found.value, 4), found.estimator
+    (0.3333, 'paired percentile bootstrap over 3 classes, 200 resamples')
+    """
     check_settings(level, resamples, average)
-    left, right = _same_queries(first, second, labels)
+    left, right = first, second.fitted_to(first)
     seeds = (len(left.sums), len(right.sums))
     if paired_seeds and seeds[0] != seeds[1]:
         raise UsageError(f"{seeds[0]} and {seeds[1]} seeds: pass paired_seeds=False")
@@ -91,8 +119,34 @@ def permutation_test(
     other trainings agree? With S seeds p is at least 2 ** (1 - S)). Exact for up to 14 units, otherwise
     random swaps with p = (1 + hits) / (1 + resamples) (Phipson and Smyth 2010).
     """
+    return permutation_test_of(
+        class_sums(first, labels),
+        class_sums(second, labels),
+        over=over,
+        average=average,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def permutation_test_of(
+    first: ClassSums,
+    second: ClassSums,
+    *,
+    over: Literal["classes", "seeds"] = "classes",
+    average: Average = "micro",
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> PermutationTest:
+    """`permutation_test` of class sums of the same queries, one run a seed.
+
+    >>> first = class_sums([1, 1, 1, 1, 1, 0], list("aabbcc"))
+    >>> second = class_sums([1, 0, 1, 1, 0, 0], list("aabbcc"))
+    >>> permutation_test_of(first, second)
+    PermutationTest(p_value=0.5, test='exact paired permutation over classes', n=3)
+    """
     check_settings(0.95, resamples, average)
-    left, right = _same_queries(first, second, labels)
+    left, right = first, second.fitted_to(first)
     if over == "classes":
         gap = left.sums.mean(axis=0) - right.sums.mean(axis=0)
         contributions = gap / left.counts if average == "macro" else gap
@@ -102,34 +156,8 @@ def permutation_test(
         contributions = left.estimate(average) - right.estimate(average)
     else:
         raise UsageError(f"over {over!r}: expected classes or seeds")
-    p_value, kind = _sign_flip(contributions, resamples, np.random.default_rng(seed))
-    return PermutationTest(p_value, f"{kind} paired permutation over {over}", len(contributions))
-
-
-def _sign_flip(
-    contributions: NDArray[np.float64], resamples: int, random: np.random.Generator
-) -> tuple[float, str]:
-    units = len(contributions)
-    observed = abs(contributions.sum())
-    # Sums that equal the observed one up to rounding are hits.
-    bar = observed - 1e-12 * np.abs(contributions).sum()
-    if units <= _EXACT_FLIPS:
-        signs = 1.0 - 2.0 * ((np.arange(2**units)[:, None] >> np.arange(units)) & 1)
-        return float(np.mean(np.abs(signs @ contributions) >= bar)), "exact"
-    hits = 0
-    step = max(1, 4_000_000 // units)
-    for start in range(0, resamples, step):
-        rows = min(step, resamples - start)
-        signs = 1.0 - 2.0 * random.integers(0, 2, (rows, units))
-        hits += int(np.count_nonzero(np.abs(signs @ contributions) >= bar))
-    return (1 + hits) / (1 + resamples), f"{resamples}-fold"
-
-
-def _same_queries(first: Any, second: Any, labels: Any) -> tuple[ClassSums, ClassSums]:
-    left, right = class_sums(first, labels), class_sums(second, labels)
-    if not np.array_equal(left.counts, right.counts):
-        raise DataError("the methods do not score the same queries; compare them on the same ones")
-    return left, right
+    p, kind = sign_flip_p_values(contributions, resamples, np.random.default_rng(seed))
+    return PermutationTest(float(p), f"{kind} paired permutation over {over}", len(contributions))
 
 
 def _seed_shares(seeds: int, rows: int, random: np.random.Generator) -> NDArray[np.float64]:

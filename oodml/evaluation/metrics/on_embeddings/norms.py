@@ -11,15 +11,39 @@ from oodml.evaluation.metrics.registry import register_embedding_metric
 _SOURCE = "Zhang et al. 2020 (SEC): what the spherical constraint acts on"
 
 
-@register_embedding_metric("norm_mean", formula="mean of |x|", source=_SOURCE)
+@register_embedding_metric(
+    "norm_mean",
+    formula="mean of |x|",
+    source=_SOURCE,
+    higher_is_better=None,  # a scale, which cosine does not see
+    unit="length",
+)
 def norm_mean(embeddings: EmbeddingSet) -> float:
-    """Mean length of the given vectors."""
+    """Mean length of the given vectors.
+
+    >>> from oodml.evaluation.metrics.examples import example_embeddings
+    >>> rows = example_embeddings([[1, 0], [0, 2], [-1, 0], [0, -1]], [0, 0, 1, 1])
+    >>> norm_mean(rows)
+    1.25
+    """
     return float(_norms(embeddings).mean())
 
 
-@register_embedding_metric("norm_variance", formula="mean of (|x| - mean |x|)^2", source=_SOURCE)
+@register_embedding_metric(
+    "norm_variance",
+    formula="mean of (|x| - mean |x|)^2",
+    source=_SOURCE,
+    higher_is_better=False,
+    unit="length",
+)
 def norm_variance(embeddings: EmbeddingSet) -> float:
-    """Variance of the lengths of the given vectors (divided by N)."""
+    """Variance of the lengths of the given vectors (divided by N).
+
+    >>> from oodml.evaluation.metrics.examples import example_embeddings
+    >>> rows = example_embeddings([[1, 0], [0, 2], [-1, 0], [0, -1]], [0, 0, 1, 1])
+    >>> norm_variance(rows)
+    0.1875
+    """
     return float(_norms(embeddings).var())
 
 

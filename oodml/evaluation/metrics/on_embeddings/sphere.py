@@ -15,9 +15,17 @@ _SOURCE = "Wang and Isola 2020 (ICML)"
     "alignment",
     formula="mean of |x - y|^2 over all pairs of one class, unit vectors",
     source=_SOURCE + ", alpha = 2",
+    higher_is_better=False,
+    unit="distance",
 )
 def alignment(embeddings: EmbeddingSet) -> float:
-    """Mean squared distance of positive pairs; 0 is best."""
+    """Mean squared distance of positive pairs; 0 is best.
+
+    >>> from oodml.evaluation.metrics.examples import example_embeddings
+    >>> rows = example_embeddings([[1, 0], [0, 2], [-1, 0], [0, -1]], [0, 0, 1, 1])
+    >>> round(alignment(rows), 4)
+    2.0
+    """
     sizes = embeddings.class_sizes
     pairs = float((sizes * (sizes - 1)).sum()) / 2
     if pairs == 0:
@@ -31,9 +39,16 @@ def alignment(embeddings: EmbeddingSet) -> float:
     "uniformity",
     formula="ln of the mean of exp(-2 |x - y|^2) over all pairs, unit vectors",
     source=_SOURCE + ", t = 2",
+    higher_is_better=False,
 )
 def uniformity(embeddings: EmbeddingSet) -> float:
-    """Log of the mean Gaussian potential of all pairs; lower is more uniform."""
+    """Log of the mean Gaussian potential of all pairs; lower is more uniform.
+
+    >>> from oodml.evaluation.metrics.examples import example_embeddings
+    >>> rows = example_embeddings([[1, 0], [0, 2], [-1, 0], [0, -1]], [0, 0, 1, 1])
+    >>> round(uniformity(rows), 4)
+    -4.3963
+    """
     unit = embeddings.unit
     n = len(unit)
     if n < 2:
