@@ -46,6 +46,8 @@ class Registry(Generic[T]):
             raise UsageError(f"{self.kind} name {name!r}: use lower-case letters, digits, - _ .")
 
         def add(entry: T) -> T:
+            if not self._is_own(entry):
+                self._discover()  # so that a name oodml has itself is refused here, not later
             if name in self._entries:
                 raise UsageError(f"{self.kind} {name!r} is registered already; pick another name")
             self._entries[name] = entry
@@ -74,6 +76,10 @@ class Registry(Generic[T]):
         if name not in self._entries:
             self._load_entry_points()
         return name in self._entries
+
+    def _is_own(self, entry: T) -> bool:
+        module = str(getattr(entry, "__module__", ""))
+        return any(module.startswith(f"{package}.") for package in self._packages)
 
     def _discover(self) -> None:
         if self._discovered:
