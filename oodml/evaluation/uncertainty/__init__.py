@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from oodml.core.statistics import kendall_tau
 from oodml.evaluation.uncertainty.ags import ags, ags_bootstrap, ags_over_seeds, ags_weights
 from oodml.evaluation.uncertainty.bootstrap import bootstrap_intervals
 from oodml.evaluation.uncertainty.corrections import adjust_p_values
 from oodml.evaluation.uncertainty.estimates import Estimate, t_interval
 from oodml.evaluation.uncertainty.paired import PermutationTest, paired_bootstrap, permutation_test
-from oodml.evaluation.uncertainty.stability import kendall_tau, rank_stability
+from oodml.evaluation.uncertainty.stability import rank_stability
 
 __all__ = [
     "Estimate",

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from oodml.core.files import atomic_path, write_json, write_text
+from oodml.core.files import write_json, write_text
 from oodml.core.hashing import sha256_file
+from oodml.core.parquet import write_table
 from oodml.shift.ladder.file import EPISODES_FILE, LADDER_FILE, save_ladder
 from oodml.shift.ladder.model import Ladder
 
@@ -160,8 +160,7 @@ def _write_classes(ladder: Ladder, path: Path) -> None:
             "images": pa.array(columns[3], pa.int64()),
         }
     )
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    write_table(path, table)
 
 
 def _card(ladder: Ladder, licence: str, homepage: str, citation: str) -> str:
