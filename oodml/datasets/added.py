@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import tempfile
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from oodml.core.archives import extract_archive
 from oodml.core.errors import IntegrityError, OodmlError, UsageError
 from oodml.core.files import oodml_home, read_json, write_json
 from oodml.core.hashing import sha256_file
+from oodml.core.hints import near_names
 from oodml.core.names import check_plain_name
 from oodml.core.progress import progress_task
 from oodml.datasets.base import ClassDataset
@@ -150,7 +150,7 @@ def _kind_for(name: str, kind: str | None, handed: Handed) -> Kind:
     kinds = dataset_kinds()
     if kind is None:
         if name not in kinds:
-            near = difflib.get_close_matches(name, kinds.names(), n=1)
+            near = near_names(name, kinds.names(), most=1)
             hint = f"did you mean {near[0]}? Else " if near else ""
             raise UsageError(
                 f"data set {name!r}: {hint}say its --kind ({', '.join(kinds.names())})"
