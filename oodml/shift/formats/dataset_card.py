@@ -11,8 +11,7 @@ import pyarrow as pa
 from oodml.core.files import write_json, write_text
 from oodml.core.hashing import sha256_file
 from oodml.core.parquet import write_table
-from oodml.shift.ladder.file import EPISODES_FILE, LADDER_FILE, save_ladder
-from oodml.shift.ladder.model import Ladder
+from oodml.shift.ladder.model import EPISODES_FILE, LADDER_FILE, Ladder
 
 CLASSES_FILE = "classes.parquet"
 _PARQUET = "application/x-parquet"
@@ -26,7 +25,7 @@ def write_dataset_card(
     ``classes.parquet`` has a row per level and class (level, split, class, images), for viewers
     that read tables only. The licence is that of the class lists; the images stay where they are.
     """
-    save_ladder(ladder, folder)
+    ladder.save(folder)
     _write_classes(ladder, folder / CLASSES_FILE)
     write_json(folder / "croissant.json", croissant(ladder, folder, licence, homepage, citation))
     write_text(folder / "README.md", _card(ladder, licence, homepage, citation))
