@@ -89,7 +89,7 @@ def test_overwrite(run, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "text"),
     [
-        (("--option", "histori=3"), "did you mean history"),
+        (("--option", "histori=3"), "did you mean 'history'"),
         (("--option", "history"), "NAME=VALUE"),
         (("--targets", "1,x"), "--targets"),
         (("--overwrite", "maybe"), "never, missing or always"),

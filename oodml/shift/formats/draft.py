@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from oodml.core.errors import DataError
+from oodml.shift.build import MEASURE, manifest_part
 from oodml.shift.controls import level_controls
 from oodml.shift.distance.labelled import LabelledFeatures
 from oodml.shift.distance.means import ClassMeans
-from oodml.shift.generate import MEASURE, manifest_part
 from oodml.shift.generators import Partition
 from oodml.shift.ladder.checks import IMPORTED, level_counts
 from oodml.shift.ladder.episodes import EpisodeTable, draw_episodes
