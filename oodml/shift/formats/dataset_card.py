@@ -11,10 +11,22 @@ import pyarrow as pa
 from oodml.core.files import write_json, write_text
 from oodml.core.hashing import sha256_file
 from oodml.core.parquet import write_table
+from oodml.shift.formats.base import Origin, SplitFormat, register_format
 from oodml.shift.ladder.model import EPISODES_FILE, LADDER_FILE, Ladder
 
 CLASSES_FILE = "classes.parquet"
 _PARQUET = "application/x-parquet"
+
+
+@register_format("huggingface")
+class HuggingFace(SplitFormat):
+    """The ladder as a Hugging Face data set: card, Croissant metadata, tables."""
+
+    def write(self, ladder: Ladder, folder: Path, origin: Origin) -> list[Path]:
+        homepage, citation = origin.attribution()
+        return write_dataset_card(
+            ladder, folder, licence=origin.licence, homepage=homepage, citation=citation
+        )
 
 
 def write_dataset_card(
