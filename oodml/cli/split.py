@@ -34,7 +34,7 @@ _DEFAULT_BACKBONE = "tf_efficientnet_lite0"
 
 @app.command("list")
 def list_command(as_json: JsonOption = False) -> None:
-    """The generators with their options, the shift measures, and the formats of split files."""
+    """What there is to choose from: generators, shift measures, backbones, formats."""
     print_parts(as_json)
 
 

@@ -1,4 +1,4 @@
-"""What ``oodml split list`` shows: generators, measures, formats."""
+"""What ``oodml split list`` shows: generators, measures, backbones, formats."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 
 def print_parts(as_json: bool) -> None:
-    """A table each of generators with their options, of measures and of formats."""
+    """A table each of generators with their options, of measures, backbones and formats."""
     parts = _parts()
     if as_json:
         typer.echo(json.dumps(parts, indent=2, ensure_ascii=False))
@@ -31,6 +31,15 @@ def print_parts(as_json: bool) -> None:
     for name, summary in parts["measures"].items():
         table.add_row(name, summary)
     console.print(table)
+    table = Table(
+        title="backbones; timm's arch.tag names serve too", title_justify="left", box=SIMPLE
+    )
+    for column in ("backbone", "features", "pixels", "pretrained on"):
+        table.add_column(column)
+    for name, entry in parts["backbones"].items():
+        pixels = "" if entry["image_size"] is None else str(entry["image_size"])
+        table.add_row(name, str(entry["dim"] or "as given"), pixels, entry["pretraining"])
+    console.print(table)
     table = Table(title="formats of split files", title_justify="left", box=SIMPLE)
     for column in ("format", "endings", "import", "export", "what"):
         table.add_column(column)
@@ -41,6 +50,7 @@ def print_parts(as_json: bool) -> None:
 
 
 def _parts() -> dict[str, Any]:
+    from oodml.features import create_backbone, list_backbones
     from oodml.shift import GENERATORS, MEASURES
     from oodml.shift.formats import FORMATS
 
@@ -56,6 +66,14 @@ def _parts() -> dict[str, Any]:
             for name, generator in GENERATORS.items()
         },
         "measures": {name: _first_line(measure) for name, measure in MEASURES.items()},
+        "backbones": {
+            name: {
+                "dim": backbone.dim,
+                "image_size": backbone.preprocessing and backbone.preprocessing.size,
+                "pretraining": backbone.pretraining,
+            }
+            for name, backbone in ((name, create_backbone(name)) for name in list_backbones())
+        },
         "formats": {
             name: {
                 "summary": _first_line(form),

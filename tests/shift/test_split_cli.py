@@ -176,6 +176,9 @@ def test_what_there_is_to_choose_from(run):
     assert {"oodml", "steepest", "target"} <= set(parts["generators"])
     assert parts["generators"]["target"]["options"]["restarts"]["default"] == 1
     assert "energy" in parts["measures"]
+    assert parts["backbones"]["conv4"] == {
+        "dim": 128, "image_size": 28, "pretraining": "none",
+    }  # fmt: skip
     assert parts["formats"]["oml"] | {"summary": ""} == {
         "summary": "", "endings": [".csv"], "reads": True, "writes": True,
     }  # fmt: skip

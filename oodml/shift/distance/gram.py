@@ -22,15 +22,6 @@ Float = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 
-def centred_gram(rows: Float) -> Float:
-    """K = X Xᵀ [C, C] of rows [C, D] with their common mean taken out, in float64.
-
-    The mean must go before the product: uncentred rows with a large offset cancel badly after it.
-    """
-    centred = rows - rows.mean(axis=0)
-    return np.asarray(centred @ centred.T)
-
-
 def double_centred(block: Float) -> Float:
     """A cross-block [n1, n2] with row means and column means taken out."""
     return np.asarray(block - block.mean(axis=0) - block.mean(axis=1, keepdims=True) + block.mean())
