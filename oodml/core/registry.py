@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from oodml.core.errors import UsageError
 from oodml.core.hints import name_hint
+from oodml.core.names import check_plain_name
 
 T = TypeVar("T")
 
@@ -42,8 +43,7 @@ class Registry(Generic[T]):
         Raises:
             UsageError: the name is taken or is not lower-case kebab-case / snake_case.
         """
-        if not name or not all(c.islower() or c.isdigit() or c in "-_." for c in name):
-            raise UsageError(f"{self.kind} name {name!r}: use lower-case letters, digits, - _ .")
+        check_plain_name(self.kind, name)
 
         def add(entry: T) -> T:
             if not self._is_own(entry):
