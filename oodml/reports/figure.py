@@ -164,6 +164,6 @@ def _write_texts(figure: Figure, axes: Axes, summary: Summary) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     counts = summary.seed_counts
     if any(n > 1 for n in counts):
-        band = f"band: {ESTIMATORS[summary.estimator][0]}, n = {' or '.join(map(str, counts))}"
+        band = f"±: {ESTIMATORS[summary.estimator][0]}, n = {' or '.join(map(str, counts))}"
         # below the axes, where no curve runs
         figure.supxlabel(band, x=0.01, ha="left", fontsize=8, color="#666666")
