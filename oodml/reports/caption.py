@@ -63,7 +63,7 @@ def _marks(summary: Summary) -> str:
     return (
         f"{MARK}: not told from {best} of the column{without}, at {100 * SIGNIFICANCE:g} %, by a "
         "paired permutation test over the test classes, trainings as given; p-values corrected "
-        "by Holm for all comparisons of the column."
+        "by Holm for all pairs of methods in the column."
     )
 
 

@@ -5,8 +5,10 @@ The only file of this room that knows what the functions in `oodml.evaluation.un
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +23,11 @@ from oodml.evaluation.uncertainty import (
     ags_weights,
     permutation_test,
 )
+from oodml.reports.summary import Row
 
 CLASSES_FILE = "classes.parquet"
 _RESAMPLES = 2_000  # as behind the stored intervals of the cells
+_SWAPS = 10_000
 _NEAR = 1e-6
 
 
@@ -97,18 +101,27 @@ def along_ladder(shifts: Sequence[float], levels: Sequence[ClassValues]) -> Clas
     return ClassValues(names, np.ones(len(names)), np.array([[total[name] for name in names]]))
 
 
-def adjusted_p_values(best: ClassValues, others: Sequence[ClassValues]) -> NDArray[np.float64]:
-    """p-value of each of ``others`` against ``best``, by Holm for all of them together.
+def told_from(best: Row, methods: Mapping[Row, ClassValues], significance: float) -> frozenset[Row]:
+    """The methods that a test tells from ``best``.
 
-    A paired permutation test that swaps the two methods class by class, seeds averaged: would
-    other test classes agree, with the trained models as they are?
+    A paired permutation test that swaps two methods class by class, seeds averaged: would other
+    test classes agree, with the trained models as they are? The best was found by the values that
+    are tested, so any pair might have been: p-values are corrected by Holm over all pairs.
     """
+    pairs = list(combinations(sorted(methods), 2))
+    # enough swaps that the correction leaves the smallest p-value significant
+    resamples = max(_SWAPS, ceil(2 * len(pairs) / significance))
     p_values = []
-    for other in others:
+    for left, right in pairs:
         # one value a class: whole classes are swapped, and how many queries hold it plays no role
-        test = permutation_test(best.sums.mean(axis=0), other.sums.mean(axis=0), best.classes)
+        first, second = (methods[row].sums.mean(axis=0) for row in (left, right))
+        test = permutation_test(first, second, methods[left].classes, resamples=resamples)
         p_values.append(test.p_value)
-    return adjust_p_values(p_values, "holm")
+    return frozenset(
+        right if left == best else left
+        for (left, right), p in zip(pairs, adjust_p_values(p_values, "holm"), strict=True)
+        if best in (left, right) and p <= significance
+    )
 
 
 def _read(path: Path, metric: str) -> ClassValues | None:

@@ -8,9 +8,9 @@ FORWARD = "forward"
 
 # In the order in which tables show them, below the methods.
 _MEANINGS = {
-    "reverse": "train and test classes exchanged",
-    "ceiling": "trained on other images of the test classes",
-    "size-matched": "trained on as many images on every level, drawn at random",
+    "reverse": "training and test side exchanged",
+    "ceiling": "trained on other images of the test classes, tested on the rest",
+    "size-matched": "random classes of the start split, as few as the level has",
 }
 
 

@@ -14,7 +14,7 @@ def contents_of(results: pd.DataFrame) -> dict[str, list[str]]:
     rows = with_schema_2(results)
     return {
         "metrics": sorted(rows["metric"].unique()),
-        "settings": [one.id for one in settings_of(rows)],
+        "settings": [f"{one.id}  {one.title}" for one in settings_of(rows)],
         "conditions": in_order(rows["condition"]),
         "tasks": sorted(rows["task"].unique()),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from oodml.reports.class_values import ClassValues, adjusted_p_values, along_ladder
+from oodml.reports.class_values import ClassValues, along_ladder, told_from
 from oodml.reports.metric_info import MetricInfo
 from oodml.reports.summary import AgsColumn, Column, Entry, LevelColumn, Row, Separation
 
@@ -59,8 +59,4 @@ def _tied(
     first = min(best)
     if any(not known[first].same_queries(other) for other in known.values()):
         return None
-    others = sorted(row for row in known if row not in best)
-    if not others:
-        return frozenset()
-    p_values = adjusted_p_values(known[first], [known[row] for row in others])
-    return frozenset(row for row, p in zip(others, p_values, strict=True) if not p <= SIGNIFICANCE)
+    return frozenset(known) - best - told_from(first, known, SIGNIFICANCE)

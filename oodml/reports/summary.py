@@ -116,6 +116,13 @@ class Summary:
     context: dict[str, str]
 
     @property
+    def heading(self) -> str:
+        """The setting in words, with its id: what a table is headed with among others."""
+        c = self.context
+        words = f"{c['dataset']}, ladder {c['ladder']}, backbone {c['backbone']}"
+        return f"{words} ({self.setting})"
+
+    @property
     def methods(self) -> tuple[Row, ...]:
         """The rows that are compared: the forward ones."""
         return tuple(row for row in self.rows if row.forward)

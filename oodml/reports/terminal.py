@@ -17,6 +17,7 @@ from oodml.reports.summary import Summary
 
 _FILE_WIDTH = 120
 _METHOD_WIDTH = 30
+_LEAST_METHOD_WIDTH = 22
 _FRAME = 3  # a column's rule and the space on both sides of its text
 
 
@@ -42,7 +43,7 @@ def terminal_table(summary: Summary, width: int = _FILE_WIDTH, headed: bool = Fa
     method = _FRAME + max(len(line) for name in names for line in name.splitlines())
     parts: list[RenderableType] = []
     if headed:
-        parts.append(Padding(Text(summary.setting, style="bold underline"), (1, 0, 0, 0)))
+        parts.append(Padding(Text(summary.heading, style="bold underline"), (1, 0, 0, 0)))
     parts.append(Text(f"{metric_text(summary)} on {summary.context['dataset']}", style="italic"))
     for columns in _blocks(needed, width - method - 1):
         parts.append(_table(summary, heads, rows, names, texts, columns))
@@ -99,7 +100,7 @@ def _blocks(needed: Sequence[int], room: int) -> list[list[int]]:
 
 def _on_lines(titles: Sequence[str], labels: Sequence[str]) -> list[str]:
     """The titles on lines no wider than the widest label, nor than a third of a terminal."""
-    width = min(_METHOD_WIDTH, max([12, *map(len, labels)]))
+    width = min(_METHOD_WIDTH, max([_LEAST_METHOD_WIDTH, *map(len, labels)]))
     return ["\n".join(textwrap.wrap(title, width, break_on_hyphens=False)) for title in titles]
 
 

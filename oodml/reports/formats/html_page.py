@@ -44,7 +44,7 @@ def html_page(summaries: Sequence[Summary]) -> str:
 
 
 def _section(summary: Summary, headed: bool) -> str:
-    heading = f"<h2>{html.escape(summary.setting)}</h2>" if headed else ""
+    heading = f"<h2>{html.escape(summary.heading)}</h2>" if headed else ""
     heads = "".join(
         f'<th scope="col">{head.name}<br><span class="note">'
         f"{f'shift {head.shift}' if head.shift else ''}<br>{head.side}</span></th>"

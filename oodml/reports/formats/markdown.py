@@ -22,7 +22,7 @@ def markdown(summaries: Sequence[Summary]) -> str:
     tables = [_table(summary) for summary in summaries]
     if len(tables) == 1:
         return tables[0]
-    heads = [f"## {escape(summary.setting)}\n\n" for summary in summaries]
+    heads = [f"## {escape(summary.heading)}\n\n" for summary in summaries]
     return "\n".join(head + table for head, table in zip(heads, tables, strict=True))
 
 
