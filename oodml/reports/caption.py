@@ -50,7 +50,7 @@ def _bold(summary: Summary) -> str:
 
 
 def _marks(summary: Summary) -> str:
-    if summary.metric.higher_is_better is None or not summary.methods:
+    if summary.metric.higher_is_better is None or len(summary.methods) < 2:
         return ""
     separation = summary.separation
     if separation.missing is not None:
@@ -84,7 +84,7 @@ def _ags(summary: Summary) -> str:
 
 def _conditions(summary: Summary) -> str:
     shown = in_order(row.condition for row in summary.rows if not row.forward)
-    if not shown or shown == ["forward"]:
+    if not shown:
         return ""
     meanings = [f"{one}: {meaning(one)}" for one in shown if meaning(one)]
     return "Rows below the methods are to compare with" + (

@@ -95,6 +95,31 @@ def test_without_class_values_there_are_no_marks(tmp_path: Path) -> None:
             assert "dagger" not in text
 
 
+def test_one_method_alone_is_not_tested(tmp_path: Path) -> None:
+    table = run_folder(tmp_path)
+    summary = summarise(table[table["label"] == "best"], folder=tmp_path)
+    assert summary.tied(0) == frozenset()
+    assert "permutation" not in caption(summary)
+    assert summary.ags.interval == "classes"
+
+
+def test_equally_good_methods_are_marked_and_not_told_apart(tmp_path: Path) -> None:
+    """The correction is for all pairs: of ten alike, the best of them tells from hardly any."""
+    from oodml.reports.class_values import ClassValues, told_from
+
+    random = np.random.default_rng(1)
+    names = tuple(map(str, range(40)))
+    false = 0
+    for _ in range(20):
+        methods = {
+            Row(str(i)): ClassValues(names, np.ones(40), random.normal(0, 1, (1, 40)))
+            for i in range(5)
+        }
+        best = max(methods, key=lambda row: methods[row].sums.mean())
+        false += bool(told_from(best, methods, 0.05))
+    assert false <= 3
+
+
 def test_a_level_is_tested_only_with_all_its_methods(tmp_path: Path) -> None:
     table = run_folder(tmp_path)
     (tmp_path / "cells" / "bad-1-0" / "classes.parquet").unlink()

@@ -8,14 +8,14 @@ import io
 from collections.abc import Sequence
 
 from oodml.reports.caption import MARK, caption
-from oodml.reports.cells import CellText, headings, row_texts
+from oodml.reports.cells import CellText, Heading, headings, row_texts
 from oodml.reports.figure import draw_figure, write_figure
 from oodml.reports.formats.registry import register_table_format
 from oodml.reports.remarks import remarks
 from oodml.reports.summary import Summary
 
 _STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;"
+    "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:80rem;padding:0 1rem;"
     "color:#1b1b1b}.wide{overflow-x:auto}table{border-collapse:collapse}"
     "th,td{padding:.35rem .8rem;text-align:right;border-bottom:1px solid #ddd;white-space:nowrap;"
     "font-variant-numeric:tabular-nums;vertical-align:top}th:first-child{text-align:left}"
@@ -45,11 +45,7 @@ def html_page(summaries: Sequence[Summary]) -> str:
 
 def _section(summary: Summary, headed: bool) -> str:
     heading = f"<h2>{html.escape(summary.heading)}</h2>" if headed else ""
-    heads = "".join(
-        f'<th scope="col">{head.name}<br><span class="note">'
-        f"{f'shift {head.shift}' if head.shift else ''}<br>{head.side}</span></th>"
-        for head in headings(summary)
-    )
+    heads = "".join(map(_heading, headings(summary)))
     notes = "".join(f"<p>{html.escape(text)}</p>" for text in [caption(summary), *remarks(summary)])
     alt = html.escape(f"{summary.metric.name} against measured shift")
     return (
@@ -57,6 +53,11 @@ def _section(summary: Summary, headed: bool) -> str:
         f"</thead><tbody>{_rows(summary)}</tbody></table></div>{notes}"
         f'<img src="{_picture(summary)}" alt="{alt}">'
     )
+
+
+def _heading(head: Heading) -> str:
+    notes = [f"shift {head.shift}" if head.shift else "", *head.side.split(", ")]
+    return f'<th scope="col">{head.name}<br><span class="note">{"<br>".join(notes)}</span></th>'
 
 
 def _rows(summary: Summary) -> str:
