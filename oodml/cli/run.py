@@ -62,18 +62,16 @@ def run(
     from oodml.reports import write_report
     from oodml.reports.terminal import print_table
 
-    summary = write_report(results, folder, metric)
+    written = write_report(results, folder, metric)
     paths = {
         "results": folder / RESULTS_FILE,
-        "table": folder / "table.md",
-        "page": folder / "table.html",
-        "figure": folder / "figure.png",
+        **written.files,
         "ladder": checked.ladder.path or folder / "ladder",
     }
     if as_json:
         print(json.dumps({name: str(path) for name, path in paths.items()}))
         return
-    print_table(summary)
+    print_table(*written.summaries)
     for name, path in paths.items():
         print(f"{name + ':':9}{path}")
 
