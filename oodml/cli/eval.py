@@ -144,7 +144,7 @@ def eval_command(
 
 
 def _draw_classes(report: Report, path: Path) -> None:
-    from oodml.reports.figure import save_figure
+    from oodml.core.figures import save_figure
     from oodml.reports.pictures import per_class_picture
 
     if not report.macro:
@@ -157,9 +157,9 @@ def _draw_classes(report: Report, path: Path) -> None:
 def _draw_retrieval(
     report: Report, rows: LabelledEmbeddings, similarity: str, images: str, path: Path
 ) -> None:
+    from oodml.core.figures import save_figure
     from oodml.evaluation.report import report_from_ranks
     from oodml.evaluation.search.neighbours import nearest_neighbours
-    from oodml.reports.figure import save_figure
     from oodml.reports.image_lookup import find_images
     from oodml.reports.pictures import retrieval_picture, spread_queries
 

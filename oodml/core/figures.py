@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from oodml.core.errors import UsageError
 from oodml.core.files import atomic_path
@@ -28,11 +28,17 @@ def save_figure(figure: Figure, path: Path, *, dpi: int = 160) -> None:
     Raises:
         UsageError: another ending.
     """
-    import matplotlib
-
     ending = path.suffix[1:].lower()
     if ending not in _UNDATED:
         raise UsageError(f"{path}: figures are written as .png, .svg or .pdf")
+    with atomic_path(path) as temporary:
+        write_figure(figure, temporary, ending, dpi=dpi)
+
+
+def write_figure(figure: Figure, to: Path | IO[bytes], ending: str, dpi: int = 160) -> None:
+    """Write a figure of a given kind to a file or a stream: the same bytes for the same figure."""
+    import matplotlib
+
     # The salt makes the ids inside an SVG the same each time.
-    with atomic_path(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "oodml"}):
-        figure.savefig(temporary, format=ending, dpi=dpi, metadata=_UNDATED[ending])
+    with matplotlib.rc_context({"svg.hashsalt": "oodml"}):
+        figure.savefig(to, format=ending, dpi=dpi, metadata=_UNDATED[ending])

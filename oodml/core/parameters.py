@@ -10,6 +10,8 @@ import copy
 import math
 from typing import Any, ClassVar, Generic, Self, TypeVar, overload
 
+import numpy as np
+
 from oodml.core.errors import UsageError
 from oodml.core.hashing import sha256_json
 from oodml.core.hints import near_names
@@ -89,6 +91,8 @@ class Parameter(Generic[V]):
         """``value`` as this parameter's type; UsageError beginning with ``where`` otherwise."""
         if value is None and self.optional:
             return value
+        if isinstance(value, np.generic):
+            value = value.item()
         if self.kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if self.kind is tuple and isinstance(value, list):

@@ -1,7 +1,8 @@
 """The results table -> tables people read and figures people look at. All are queries on it."""
 
+from oodml.core.figures import save_figure
 from oodml.reports.caption import caption
-from oodml.reports.figure import draw_figure, save_figure
+from oodml.reports.figure import draw_figure
 from oodml.reports.formats import list_table_formats, register_table_format, render
 from oodml.reports.remarks import remarks
 from oodml.reports.settings import Setting, settings_of

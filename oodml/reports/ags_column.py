@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from oodml.core.errors import DataError
-from oodml.evaluation import Estimate
+from oodml.evaluation import ClassSums, Estimate
 from oodml.evaluation.uncertainty import ags, ags_over_seeds, ags_weights
-from oodml.reports.class_values import ClassValues, ags_interval
+from oodml.reports.class_values import ags_interval
 from oodml.reports.summary import AgsColumn, AgsInterval, LevelColumn, Row
 
 _NAN = float("nan")
@@ -20,7 +20,7 @@ _NAN = float("nan")
 def ags_column(
     values: Mapping[Row, pd.DataFrame],
     levels: Sequence[LevelColumn],
-    by_class: Mapping[tuple[Row, int], ClassValues],
+    by_class: Mapping[tuple[Row, int], ClassSums],
 ) -> AgsColumn:
     """AGS of the forward rows that have every level.
 
@@ -60,7 +60,7 @@ def ags_column(
 
 
 def _resampled(
-    row: Row, table: pd.DataFrame, by_class: Mapping[tuple[Row, int], ClassValues]
+    row: Row, table: pd.DataFrame, by_class: Mapping[tuple[Row, int], ClassSums]
 ) -> bool:
     """Whether classes and seeds can be resampled together: class values for every seed and level."""
     seeds = {len(by_class[row, at].sums) if (row, at) in by_class else None for at in table}

@@ -6,50 +6,22 @@ The only file of this room that knows what the functions in `oodml.evaluation.un
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
-from math import ceil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from oodml.core.errors import IntegrityError
-from oodml.evaluation import Estimate
-from oodml.evaluation.uncertainty import (
-    adjust_p_values,
-    ags_bootstrap,
-    ags_weights,
-    permutation_test,
-)
+from oodml.evaluation import ClassSums, Estimate, separable_from_best
+from oodml.evaluation.uncertainty import ags_bootstrap_of, ags_weights, stack_runs
 from oodml.reports.summary import Row
 
 CLASSES_FILE = "classes.parquet"
 _RESAMPLES = 2_000  # as behind the stored intervals of the cells
-_SWAPS = 10_000
 _NEAR = 1e-6
 
 
-@dataclass(frozen=True)
-class ClassValues:
-    """A metric of one method on one level, class by class.
-
-    Attributes:
-        classes: names of the classes with a scored query.
-        counts: float64 [C], their scored queries.
-        sums: float64 [S, C], the metric summed over them, a row a seed.
-    """
-
-    classes: tuple[str, ...]
-    counts: NDArray[np.float64]
-    sums: NDArray[np.float64]
-
-    def same_queries(self, other: ClassValues) -> bool:
-        return self.classes == other.classes and bool(np.array_equal(self.counts, other.counts))
-
-
-def read_class_values(folder: Path, cells: pd.DataFrame, metric: str) -> ClassValues | None:
+def read_class_values(folder: Path, cells: pd.DataFrame, metric: str) -> ClassSums | None:
     """The class values of cells that differ in their seed only; None where a file lacks them.
 
     Args:
@@ -72,59 +44,47 @@ def read_class_values(folder: Path, cells: pd.DataFrame, metric: str) -> ClassVa
                 "they are of different runs, make the cell again"
             )
         found.append(one)
-    if not found or any(not found[0].same_queries(one) for one in found):
+    if not found or any(not same_queries(found[0], one) for one in found):
         return None
-    return ClassValues(
-        found[0].classes, found[0].counts, np.concatenate([one.sums for one in found])
-    )
+    return stack_runs(found)
 
 
-def ags_interval(shifts: Sequence[float], levels: Sequence[ClassValues]) -> Estimate:
+def ags_interval(shifts: Sequence[float], levels: Sequence[ClassSums]) -> Estimate:
     """AGS of a method with an interval over the ladder's test classes and the seeds."""
-    values, labels = [], []
-    for level in levels:
-        counts = level.counts.astype(np.int64)
-        # every query of a class at the class's mean: the same sums, so the same statistic
-        values.append(np.repeat(level.sums / level.counts, counts, axis=1))
-        labels.append(np.repeat(np.array(level.classes), counts))
-    return ags_bootstrap(shifts, values, labels, resamples=_RESAMPLES)
+    return ags_bootstrap_of(shifts, levels, resamples=_RESAMPLES)
 
 
-def along_ladder(shifts: Sequence[float], levels: Sequence[ClassValues]) -> ClassValues:
+def along_ladder(shifts: Sequence[float], levels: Sequence[ClassSums]) -> ClassSums:
     """What each class adds to a method's AGS, seeds averaged: a class counts on all its levels."""
     total: dict[str, float] = {}
     for weight, level in zip(ags_weights(shifts), levels, strict=True):
         shares = weight * level.sums.mean(axis=0) / level.counts.sum()
-        for name, share in zip(level.classes, shares, strict=True):
+        for name, share in zip(level.names, shares, strict=True):
             total[name] = total.get(name, 0.0) + float(share)
     names = tuple(sorted(total))
-    return ClassValues(names, np.ones(len(names)), np.array([[total[name] for name in names]]))
+    return ClassSums(np.array([[total[name] for name in names]]), np.ones(len(names)), names)
 
 
-def told_from(best: Row, methods: Mapping[Row, ClassValues], significance: float) -> frozenset[Row]:
-    """The methods that a test tells from ``best``.
-
-    A paired permutation test that swaps two methods class by class, seeds averaged: would other
-    test classes agree, with the trained models as they are? The best was found by the values that
-    are tested, so any pair might have been: p-values are corrected by Holm over all pairs.
-    """
-    pairs = list(combinations(sorted(methods), 2))
-    # enough swaps that the correction leaves the smallest p-value significant
-    resamples = max(_SWAPS, ceil(2 * len(pairs) / significance))
-    p_values = []
-    for left, right in pairs:
-        # one value a class: whole classes are swapped, and how many queries hold it plays no role
-        first, second = (methods[row].sums.mean(axis=0) for row in (left, right))
-        test = permutation_test(first, second, methods[left].classes, resamples=resamples)
-        p_values.append(test.p_value)
-    return frozenset(
-        right if left == best else left
-        for (left, right), p in zip(pairs, adjust_p_values(p_values, "holm"), strict=True)
-        if best in (left, right) and p <= significance
+def told_from_best(
+    methods: Mapping[Row, ClassSums], significance: float, *, higher_is_better: bool
+) -> frozenset[Row]:
+    """The methods that a test tells from the best of them; see `separable_from_best`."""
+    found = separable_from_best(
+        methods,
+        higher_is_better=higher_is_better,
+        level=1 - significance,
+        resamples=_RESAMPLES,
+        paired_seeds=False,  # methods that do not train have one run, others several
     )
+    return frozenset(row for row, one in found.items() if one.separable)
 
 
-def _read(path: Path, metric: str) -> ClassValues | None:
+def same_queries(one: ClassSums, other: ClassSums) -> bool:
+    """Whether both are of the same classes with as many queries each."""
+    return one.names == other.names and bool(np.array_equal(one.counts, other.counts))
+
+
+def _read(path: Path, metric: str) -> ClassSums | None:
     if not path.is_file():
         return None
     try:
@@ -138,8 +98,8 @@ def _read(path: Path, metric: str) -> ClassValues | None:
     table = table[table["count"] > 0].sort_values("class")
     if not len(table):
         return None
-    return ClassValues(
-        tuple(map(str, table["class"])),
-        table["count"].to_numpy(np.float64),
+    return ClassSums(
         table[metric].to_numpy(np.float64)[None, :],
+        table["count"].to_numpy(np.float64),
+        tuple(map(str, table["class"])),
     )

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from oodml.core.errors import UsageError
-from oodml.core.files import atomic_path
 from oodml.reports.conditions import in_order
 from oodml.reports.plain_text import plain_text
 from oodml.reports.spreads import ESTIMATORS
@@ -55,24 +51,6 @@ def draw_figure(summary: Summary) -> Figure:
             text.set_text(plain_text(_name(summary, row)))
     _write_texts(figure, axes, summary)
     return figure
-
-
-def write_figure(figure: Figure, to: Path | IO[bytes], kind: str) -> None:
-    """Write a figure as "png", "svg" or "pdf", the same bytes for the same figure."""
-    metadata: dict[str, Any] = {
-        "png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None},
-    }[kind]  # fmt: skip
-    with matplotlib.rc_context({"svg.hashsalt": "oodml"}):
-        figure.savefig(to, format=kind, dpi=160, metadata=metadata)
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write PNG, SVG or PDF by the file's ending, atomically; UsageError for other endings."""
-    kind = path.suffix.lower().removeprefix(".")
-    if kind not in _SUFFIXES:
-        raise UsageError(f"{path}: figures are written as .png, .svg or .pdf")
-    with atomic_path(path) as temporary:
-        write_figure(figure, temporary, kind)
 
 
 def _draw(axes: Axes, summary: Summary, row: Row) -> Any:

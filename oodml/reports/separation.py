@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from oodml.reports.class_values import ClassValues, along_ladder, told_from
+from oodml.evaluation import ClassSums
+from oodml.reports.class_values import along_ladder, same_queries, told_from_best
 from oodml.reports.metric_info import MetricInfo
 from oodml.reports.summary import AgsColumn, Column, Entry, LevelColumn, Row, Separation
 
@@ -16,7 +17,7 @@ def separate(
     levels: Sequence[LevelColumn],
     entries: Mapping[tuple[Row, int], Entry],
     ags: AgsColumn,
-    by_class: Mapping[tuple[Row, int], ClassValues],
+    by_class: Mapping[tuple[Row, int], ClassSums],
 ) -> Separation:
     """Compare the methods of every column with its best one.
 
@@ -49,7 +50,7 @@ def separate(
 
 
 def _tied(
-    metric: MetricInfo, means: Mapping[Row, float], values: Mapping[Row, ClassValues | None]
+    metric: MetricInfo, means: Mapping[Row, float], values: Mapping[Row, ClassSums | None]
 ) -> frozenset[Row] | None:
     """The rows not told from the best; None where they cannot be compared."""
     best = metric.best(means)
@@ -57,6 +58,9 @@ def _tied(
     if not best or len(known) < len(values):
         return None
     first = min(best)
-    if any(not known[first].same_queries(other) for other in known.values()):
+    if any(not same_queries(known[first], other) for other in known.values()):
         return None
-    return frozenset(known) - best - told_from(first, known, SIGNIFICANCE)
+    told = told_from_best(
+        known, SIGNIFICANCE, higher_is_better=metric.higher_is_better is not False
+    )
+    return frozenset(known) - best - told

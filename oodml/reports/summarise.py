@@ -10,8 +10,9 @@ import pandas as pd
 
 from oodml.core.errors import UsageError
 from oodml.core.hints import name_hint
+from oodml.evaluation import ClassSums
 from oodml.reports.ags_column import ags_column
-from oodml.reports.class_values import ClassValues, read_class_values
+from oodml.reports.class_values import read_class_values
 from oodml.reports.comparable import shared_values
 from oodml.reports.conditions import in_order
 from oodml.reports.metric_info import MetricInfo, metric_info
@@ -183,9 +184,9 @@ def _entries(
 
 def _class_values(
     rows: pd.DataFrame, metric: str, folder: Path | None
-) -> dict[tuple[Row, int], ClassValues]:
+) -> dict[tuple[Row, int], ClassSums]:
     """Class values of the methods that are compared, as far as they are stored."""
-    found: dict[tuple[Row, int], ClassValues] = {}
+    found: dict[tuple[Row, int], ClassSums] = {}
     if folder is None or not (folder / "cells").is_dir():
         return found
     # only retrieval is stored by class; the same metric of another task is another number

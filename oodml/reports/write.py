@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from oodml.core.errors import OodmlError
+from oodml.core.figures import save_figure
 from oodml.core.files import write_text
-from oodml.reports.figure import draw_figure, save_figure
+from oodml.reports.figure import draw_figure
 from oodml.reports.formats import list_table_formats, render, table_format
 from oodml.reports.index import index_page
 from oodml.reports.settings import settings_of

@@ -11,8 +11,8 @@ import pytest
 from report_data import LEVELS, UGLY, results, with_conditions
 
 from oodml.core.errors import UsageError
+from oodml.core.figures import write_figure
 from oodml.reports import draw_figure, save_figure, summarise
-from oodml.reports.figure import write_figure
 from oodml.reports.plain_text import plain_text
 
 

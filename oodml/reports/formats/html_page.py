@@ -7,9 +7,10 @@ import html
 import io
 from collections.abc import Sequence
 
+from oodml.core.figures import write_figure
 from oodml.reports.caption import MARK, caption
 from oodml.reports.cells import CellText, Heading, headings, row_texts
-from oodml.reports.figure import draw_figure, write_figure
+from oodml.reports.figure import draw_figure
 from oodml.reports.formats.registry import register_table_format
 from oodml.reports.remarks import remarks
 from oodml.reports.summary import Summary
