@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -56,9 +56,9 @@ def register_selection_rule(name: str) -> Callable[[type[SelectionRule]], type[S
     return add
 
 
-def create_selection_rule(name: str) -> SelectionRule:
+def create_selection_rule(name: str, **options: Any) -> SelectionRule:
     """A fresh rule; UsageError with near names when there is none."""
-    return _registry.get(name)()
+    return _registry.get(name)(**options)
 
 
 def list_selection_rules() -> list[str]:

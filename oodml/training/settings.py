@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,6 +18,7 @@ class TrainingSettings(BaseModel):
 
     mode: Literal["head", "network"] = "head"
     selection: str = "fixed-steps"
+    selection_options: dict[str, Any] = Field(default_factory=dict)
     steps: int = Field(500, ge=1, description="updates")
     batch_size: int = Field(128, ge=2, description="items an update")
     embedding_dim: int = Field(128, ge=1)
