@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from oodml.core.errors import UsageError
@@ -110,7 +110,7 @@ class TrainedModel:
     def save(self, path: Path) -> None:
         """Write the weights as safetensors."""
         weights = {k: v.contiguous().cpu() for k, v in self._embedder.state_dict().items()}
-        save_file(weights, path)
+        path.write_bytes(save(weights))  # save_file would make it private to the user
 
 
 def training_items(split: Split, rule: SelectionRule) -> Items:
