@@ -3,9 +3,7 @@
 from oodml.runs.benchmark import CellsFailed, run
 from oodml.runs.plan.cells import Cell, grid
 from oodml.runs.plan.spec import BenchmarkSpec, load_spec, parse_spec
-from oodml.runs.prepare import prepare
 from oodml.runs.results import RESULTS_FILE, class_sums, read_results
-from oodml.runs.work import Resources, work
 from oodml.runs.workbench import Workbench
 
 __all__ = [
@@ -13,14 +11,11 @@ __all__ = [
     "BenchmarkSpec",
     "Cell",
     "CellsFailed",
-    "Resources",
     "Workbench",
     "class_sums",
     "grid",
     "load_spec",
     "parse_spec",
-    "prepare",
     "read_results",
     "run",
-    "work",
 ]

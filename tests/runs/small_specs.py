@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from oodml.runs import BenchmarkSpec, Cell, Workbench, prepare
+from oodml.runs import BenchmarkSpec, Cell, Workbench
 from oodml.runs.plan.plan_file import Plan, read_plan
+from oodml.runs.prepare import prepare
 from oodml.runs.store.cells import CellStore
 
 SPEC: dict[str, Any] = {

@@ -13,7 +13,7 @@ from small_specs import SMALL, opened
 import oodml
 from oodml.core.errors import UsageError
 from oodml.core.hashing import derived_seed
-from oodml.runs import parse_spec, prepare
+from oodml.runs import parse_spec
 from oodml.runs.plan.conditions import (
     ConditionContext,
     describe_condition,
@@ -22,6 +22,7 @@ from oodml.runs.plan.conditions import (
 )
 from oodml.runs.plan.conditions.ceiling import validation_images
 from oodml.runs.plan.split import Items, ItemTable, Split, joined
+from oodml.runs.prepare import prepare
 from oodml.shift.generate import generate_ladder
 
 ALL = ["forward", "reverse", "ceiling", "size-matched"]

@@ -14,8 +14,9 @@ import oodml
 from oodml.cli import run_command
 from oodml.core.errors import UsageError
 from oodml.core.vectors import VectorTable, write_vectors
-from oodml.runs import load_spec, parse_spec, prepare
+from oodml.runs import load_spec, parse_spec
 from oodml.runs.plan.outline import outline
+from oodml.runs.prepare import prepare
 
 
 def add_vectors(name: str, folder: Path, classes: int = 10) -> None:

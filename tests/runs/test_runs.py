@@ -20,7 +20,8 @@ import oodml
 from oodml.cli import run_command
 from oodml.core.errors import IntegrityError, OodmlError, UsageError
 from oodml.evaluation import load_ranks, report_from_ranks
-from oodml.runs import CellsFailed, load_spec, parse_spec, prepare, read_results
+from oodml.runs import CellsFailed, load_spec, parse_spec, read_results
+from oodml.runs.prepare import prepare
 from oodml.runs.run_cell import run_cell
 
 
