@@ -161,11 +161,11 @@ def status(
 ) -> None:
     """How far a benchmark has come: done, failed and open cells."""
     from oodml.core.errors import OodmlError
-    from oodml.runs import load_spec
+    from oodml.runs.plan.spec import read_name
     from oodml.runs.store.status import benchmark_status
 
-    checked = load_spec(spec)
-    folder = out or Path("runs") / checked.name
+    name = read_name(spec)
+    folder = out or Path("runs") / name
     if not (folder / "plan.json").is_file():
         raise OodmlError(f"{folder}: nothing has run here yet; `oodml run {spec}` starts it")
     state = benchmark_status(folder)
@@ -173,7 +173,7 @@ def status(
         print(json.dumps(state))
         return
     print(
-        f"{checked.name} in {folder}: {state['done']} done, {len(state['failed'])} failed, "
+        f"{name} in {folder}: {state['done']} done, {len(state['failed'])} failed, "
         f"{state['open']} open of {state['cells']} cells"
         + (f"; {state['running']} running" if state["running"] else "")
     )

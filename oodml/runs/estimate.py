@@ -76,8 +76,7 @@ def _image_shape(backbone: Backbone, image_size: int | None) -> tuple[int, ...]:
 def _adaptation(spec: BenchmarkSpec, planned: PlannedMethod) -> int:
     """Updates on support sets: of every task that adapts, for each number of shots and episode."""
     return sum(
-        adaptation_steps(planned.method, shots) * task.parameters["episodes"]
+        adaptation_steps(planned.method, shots) * times
         for task in spec.tasks()
-        if task.name in ("k-shot", "few-shot")
-        for shots in task.parameters["shots"]
+        for shots, times in task.adaptations().items()
     )

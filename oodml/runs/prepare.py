@@ -5,12 +5,13 @@ Writes features (in oodml's cache), and in the benchmark's folder ladders, items
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from oodml.core.errors import OodmlError, UsageError
 from oodml.core.files import read_json, write_json
@@ -48,7 +49,7 @@ def prepare(spec: BenchmarkSpec, folder: Path, device: str = "auto") -> Plan:
         DataError, IntegrityError: data or files that cannot be used.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".prepare.lock"):
+    with _alone(folder):
         settings = tuple(_settings(spec, folder, device))
         _check_conditions(spec, settings)
         cells = tuple(grid(spec, settings))
@@ -56,6 +57,21 @@ def prepare(spec: BenchmarkSpec, folder: Path, device: str = "auto") -> Plan:
         write_json(folder / SPEC_FILE, spec.resolved())
         write_plan(folder, plan)
     return plan
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Only one run prepares a folder at a time; another one waits, and says so."""
+    lock = FileLock(folder / ".prepare.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        console.print(f"another run prepares {folder}; waiting for it")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @dataclass(frozen=True)
@@ -73,16 +89,23 @@ def _settings(spec: BenchmarkSpec, folder: Path, device: str) -> Iterable[Settin
     # names and files first: a wrong one is found before hours of extraction
     given = load_given(spec.ladders)
     datasets = [load_dataset(name) for name in spec.datasets]
-    for wanted in _wanted(spec, datasets, given):
-        table = extract_features(
-            wanted.dataset,
-            wanted.features.backbone,
-            image_size=wanted.features.image_size,
-            batch_size=wanted.features.batch_size,
-            precision=wanted.features.precision,
-            device=device,
-        )
-        yield _setting(spec, folder, wanted, table)
+    listed = _wanted(spec, datasets, given)
+    for wanted in listed:
+        if wanted.given is not None:
+            _splits(spec, wanted.given, wanted.dataset)
+    tables: dict[tuple[str, FeatureSettings], FeatureTable] = {}
+    for wanted in listed:
+        key = wanted.dataset.name, wanted.features
+        if key not in tables:
+            tables[key] = extract_features(
+                wanted.dataset,
+                wanted.features.backbone,
+                image_size=wanted.features.image_size,
+                batch_size=wanted.features.batch_size,
+                precision=wanted.features.precision,
+                device=device,
+            )
+        yield _setting(spec, folder, wanted, tables[key])
 
 
 def _wanted(
@@ -110,15 +133,11 @@ def _setting(spec: BenchmarkSpec, folder: Path, wanted: _Wanted, table: FeatureT
         _keep(ladder, folder / ladder_folder)
     else:
         ladder = _generated(wanted.entry, wanted.dataset, table, folder / ladder_folder)
-    levels = chosen_levels(spec, len(ladder.levels))
-    items = ItemTable(table.image_ids, table.labels, table.class_names)
-    context = ConditionContext(ladder, items, levels)
-    splits = [split for name in spec.conditions for split in get_condition(name)(context)]
-    _check_splits(spec, splits, ladder)
     dataset = wanted.dataset
+    splits = _splits(spec, ladder, dataset)
     identity = setting_id(dataset.fingerprint, ladder.sha256, table.key)
     items_file = f"settings/{identity}/items.parquet"
-    write_items(folder / items_file, items, FeatureFile.of(table))
+    write_items(folder / items_file, _items(dataset), FeatureFile.of(table))
     return Setting(
         dataset=dataset.name,
         dataset_fingerprint=dataset.fingerprint,
@@ -135,8 +154,14 @@ def _setting(spec: BenchmarkSpec, folder: Path, wanted: _Wanted, table: FeatureT
     )
 
 
-def _check_splits(spec: BenchmarkSpec, splits: list[Split], ladder: Ladder) -> None:
-    """What would fail after hours of training fails now."""
+def _items(dataset: ClassDataset) -> ItemTable:
+    return ItemTable(dataset.image_ids, dataset.labels, dataset.class_names)
+
+
+def _splits(spec: BenchmarkSpec, ladder: Ladder, dataset: ClassDataset) -> list[Split]:
+    """The splits of all conditions, checked: what would fail after hours of training fails now."""
+    context = ConditionContext(ladder, _items(dataset), chosen_levels(spec, len(ladder.levels)))
+    splits = [split for name in spec.conditions for split in get_condition(name)(context)]
     rules = [
         selection_rule(planned.training) for planned in spec.methods() if planned.method.trains
     ]
@@ -149,6 +174,7 @@ def _check_splits(spec: BenchmarkSpec, splits: list[Split], ladder: Ladder) -> N
                 task.check_split(split, ladder)
             except UsageError as error:
                 raise UsageError(f"task {task.name!r}: {error}") from None
+    return splits
 
 
 def _check_conditions(spec: BenchmarkSpec, settings: tuple[Setting, ...]) -> None:

@@ -153,6 +153,7 @@ def test_a_resolved_spec_is_a_spec_of_the_same_cells(vector_data: str, tmp_path:
         ({"methods": [{"name": "frozen", "training": {"steps": 1}}]}, "does not train"),
         ({"methods": [{"training": {"steps": 1}}]}, "needs a name"),
         ({"methods": [{"preset": "sec/none"}]}, "preset"),
+        ({"ladder": {"generator": "tarqet"}}, "ladder: unknown .* did you mean target"),
         ({"training": {"selection_options": {"x": 1}}}, r"does not take the options \['x'\]"),
     ],
 )  # fmt: skip

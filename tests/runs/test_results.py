@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from small_specs import SMALL, SPEC
+from small_specs import SMALL, SPEC, toml
 
 import oodml
 from oodml.cli import run_command
@@ -21,7 +21,10 @@ FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 
 
 def test_a_method_that_is_gone_is_still_tabulated(
-    vector_data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    vector_data: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     from oodml.methods import method
     from oodml.runs.plan.plan_file import read_plan
@@ -36,6 +39,9 @@ def test_a_method_that_is_gone_is_still_tabulated(
     with pytest.raises(oodml.core.errors.UsageError):
         oodml.create_method("triplet")
     assert benchmark_status(out)["done"] == 4
+    (tmp_path / "spec.toml").write_text(toml(spec))
+    assert run_command(["status", str(tmp_path / "spec.toml"), "--out", str(out)]) == 0
+    assert "4 done" in capsys.readouterr().out
     collect(CellStore(out), read_plan(out).cells)
     assert (out / RESULTS_FILE).read_bytes() == before
     assert set(first["label"]) == {"frozen", "triplet (margin=0.5)"}

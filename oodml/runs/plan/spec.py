@@ -29,6 +29,7 @@ from oodml.runs.plan.sections import (
 )
 from oodml.runs.plan.selection import selection_rule
 from oodml.runs.tasks import Task, create_task
+from oodml.shift import GENERATORS
 from oodml.training import TrainingSettings
 
 SCHEMA_VERSIONS = (1, 2)
@@ -129,6 +130,18 @@ def as_spec(spec: BenchmarkSpec | Path | str | dict[str, object]) -> BenchmarkSp
     return load_spec(spec)
 
 
+def read_name(path: Path | str) -> str:
+    """The name in a spec file, whatever else stands in it; its methods need not be known here.
+
+    Raises:
+        UsageError: missing file, not TOML, or no name.
+    """
+    name = _read_toml(Path(path)).get("name")
+    if not isinstance(name, str):
+        raise UsageError(f"{path}: key 'name' is missing or not a text")
+    return name
+
+
 def load_spec(path: Path | str) -> BenchmarkSpec:
     """Read and check a spec file.
 
@@ -136,13 +149,7 @@ def load_spec(path: Path | str) -> BenchmarkSpec:
         UsageError: missing file, not TOML, or a wrong key or value; every one is named.
     """
     path = Path(path)
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such spec file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not valid TOML: {error}") from None
-    spec = parse_spec(raw, str(path))
+    spec = parse_spec(_read_toml(path), str(path))
     # a spec and its ladders travel together, so a path is relative to the spec
     placed = tuple(
         one
@@ -151,6 +158,15 @@ def load_spec(path: Path | str) -> BenchmarkSpec:
         for one in spec.ladders
     )
     return spec.model_copy(update={"ladders": placed})
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such spec file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not valid TOML: {error}") from None
 
 
 def parse_spec(raw: dict[str, Any], where: str = "spec") -> BenchmarkSpec:
@@ -192,6 +208,10 @@ def _check_names(spec: BenchmarkSpec, where: str) -> None:
         for planned in methods:
             selection_rule(planned.training)
     _no_twice([planned.label for planned in methods], f"{where}: methods")
+    with _naming(f"{where}: ladder: "):
+        for entry in spec.ladders:
+            if entry.path is None:
+                GENERATORS.get(entry.generator)
     with _naming(f"{where}: conditions: "):
         for name in spec.conditions:
             get_condition(name)

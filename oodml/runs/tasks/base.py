@@ -73,6 +73,10 @@ class Task(Parametrised):
     def check_split(self, split: Split, ladder: Ladder) -> None:
         """UsageError where the task cannot be done on a split. Called before anything is trained."""
 
+    def adaptations(self) -> dict[int, int]:
+        """Shots -> how often the task adapts a model to so many, for estimates of time."""
+        return {}
+
     def run(self, context: TaskContext) -> TaskOutput:
         """Score the context's embeddings."""
         raise NotImplementedError

@@ -35,6 +35,9 @@ class FewShot(Task):
     def check_split(self, split: Split, ladder: Ladder) -> None:
         check_shots(self.shots, split, ladder)
 
+    def adaptations(self) -> dict[int, int]:
+        return dict.fromkeys(self.shots, self.episodes)
+
     def run(self, context: TaskContext) -> TaskOutput:
         rows: list[ResultValues] = []
         for shots in self.shots:

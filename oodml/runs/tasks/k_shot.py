@@ -31,6 +31,9 @@ class KShot(Task):
     def check_split(self, split: Split, ladder: Ladder) -> None:
         check_shots(self.shots, split, ladder)
 
+    def adaptations(self) -> dict[int, int]:
+        return dict.fromkeys(self.shots, self.episodes)
+
     def run(self, context: TaskContext) -> TaskOutput:
         rows = []
         for shots in self.shots:
