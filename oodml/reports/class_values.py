@@ -15,8 +15,8 @@ from oodml.core.errors import IntegrityError
 from oodml.evaluation import ClassSums, Estimate, separable_from_best
 from oodml.evaluation.uncertainty import ags_bootstrap_of, ags_weights, stack_runs
 from oodml.reports.summary import Row
+from oodml.runs import class_sums
 
-CLASSES_FILE = "classes.parquet"
 _RESAMPLES = 2_000  # as behind the stored intervals of the cells
 _NEAR = 1e-6
 
@@ -33,15 +33,15 @@ def read_class_values(folder: Path, cells: pd.DataFrame, metric: str) -> ClassSu
     """
     found = []
     for run_id, value in zip(cells["run_id"], cells["value"], strict=True):
-        path = folder / "cells" / str(run_id) / CLASSES_FILE
-        one = _read(path, metric)
+        one = class_sums(folder, str(run_id), metric)
         if one is None:
             return None
         mean = float(one.sums.sum() / one.counts.sum())
         if abs(mean - value) > _NEAR * max(1.0, abs(mean)):
             raise IntegrityError(
-                f"{path}: gives {metric} = {mean:.6g} where the results table has {value:.6g}; "
-                "they are of different runs, make the cell again"
+                f"{folder / 'cells' / str(run_id)}: its sums by class give {metric} = {mean:.6g} "
+                f"where the results table has {value:.6g}; they are of different runs, make the "
+                "cell again"
             )
         found.append(one)
     if not found or any(not same_queries(found[0], one) for one in found):
@@ -82,24 +82,3 @@ def told_from_best(
 def same_queries(one: ClassSums, other: ClassSums) -> bool:
     """Whether both are of the same classes with as many queries each."""
     return one.names == other.names and bool(np.array_equal(one.counts, other.counts))
-
-
-def _read(path: Path, metric: str) -> ClassSums | None:
-    if not path.is_file():
-        return None
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise IntegrityError(f"{path}: not a readable Parquet file ({error})") from None
-    if metric not in table:
-        return None
-    if missing := {"class", "count"} - set(table):
-        raise IntegrityError(f"{path}: lacks the columns {sorted(missing)}")
-    table = table[table["count"] > 0].sort_values("class")
-    if not len(table):
-        return None
-    return ClassSums(
-        table[metric].to_numpy(np.float64)[None, :],
-        table["count"].to_numpy(np.float64),
-        tuple(map(str, table["class"])),
-    )

@@ -5,13 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from oodml.reports.conditions import in_order
-from oodml.reports.schema_2 import with_schema_2
 from oodml.reports.settings import settings_of
 
 
 def contents_of(results: pd.DataFrame) -> dict[str, list[str]]:
     """Names of the metrics, settings, conditions and tasks."""
-    rows = with_schema_2(results)
+    rows = results
     return {
         "metrics": sorted(rows["metric"].unique()),
         "settings": [f"{one.id}  {one.title}" for one in settings_of(rows)],

@@ -8,7 +8,6 @@ import pandas as pd
 
 from oodml.core.errors import UsageError
 from oodml.core.hints import name_hint
-from oodml.reports.schema_2 import with_schema_2
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Setting:
 
 def settings_of(results: pd.DataFrame) -> list[Setting]:
     """The settings of a results table, in the order in which they first stand there."""
-    first = with_schema_2(results).drop_duplicates("setting")
+    first = results.drop_duplicates("setting")
     return [
         Setting(str(row.setting), str(row.dataset), str(row.ladder), str(row.backbone))
         for row in first.itertuples()

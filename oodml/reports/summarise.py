@@ -16,7 +16,6 @@ from oodml.reports.class_values import read_class_values
 from oodml.reports.comparable import shared_values
 from oodml.reports.conditions import in_order
 from oodml.reports.metric_info import MetricInfo, metric_info
-from oodml.reports.schema_2 import with_schema_2
 from oodml.reports.separation import separate
 from oodml.reports.settings import one_setting, settings_of
 from oodml.reports.spreads import Spread, spread_of
@@ -53,7 +52,7 @@ def summarise(
             selection rules, or one label for different trainings.
     """
     spread = spread_of(estimator)
-    rows = with_schema_2(results)
+    rows = results
     rows = _of_metric(rows, metric)
     chosen = one_setting(rows, setting)
     rows = rows[rows["setting"] == chosen]
@@ -96,7 +95,7 @@ def summarise_all(
     folder: Path | None = None,
 ) -> list[Summary]:
     """A Summary of every setting that has the metric, or only of ``setting``; see `summarise`."""
-    rows = _of_metric(with_schema_2(results), metric)
+    rows = _of_metric(results, metric)
     if setting is None and conditions is not None:
         # a setting without these conditions has nothing to show; one of them must have some
         rows = _of_conditions(rows, conditions)

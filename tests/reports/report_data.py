@@ -18,7 +18,7 @@ UGLY = r"a_b$c|d<script>[x](y)\&%#{~}^*`_"
 
 
 def results(values: dict[str, dict[int, list[float]]] = VALUES, **changes: Any) -> pd.DataFrame:
-    """A table of schema 1."""
+    """A table of one setting under one condition."""
     rows = [
         {
             "run_id": f"{method}-{level}-{seed}", "dataset": "toy", "ladder": "toy-ladder",
@@ -29,29 +29,27 @@ def results(values: dict[str, dict[int, list[float]]] = VALUES, **changes: Any) 
             "selection": "none" if method == "frozen" else "fixed-steps",
             "training": "{}" if method == "frozen" else '{"steps":3}',
             "seed": seed, "protocol": "oodml-0.1", "metric": "recall_at_1", "value": value,
+            "setting": "toy-id", "condition": "forward", "draw": pd.NA, "task": "retrieval",
+            "shots": pd.NA, "method_version": "1", "selection_fair": True,
+            "dataset_fingerprint": "cd" * 32, "train_classes": 4, "val_classes": 1,
+            "hyper_parameters": "{}", "pretraining": "none", "features_key": "ef" * 32,
+            "training_changes": "{}", "n": 50, "low": np.nan, "high": np.nan, "interval": "none",
         }
         for method, levels in values.items()
         for level, of_seeds in levels.items()
         for seed, value in enumerate(of_seeds)
     ]  # fmt: skip
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows).astype({"draw": "Int64", "shots": "Int64"})
     for column, value in changes.items():
         table[column] = value
-    table.attrs = {"schema_version": 1}
+    table.attrs = {"schema_version": 2}
     return table
 
 
-def full(table: pd.DataFrame, **changes: Any) -> pd.DataFrame:
-    """The table in schema 2, as forward rows of one setting."""
-    filled = table.assign(
-        **{
-            "setting": "toy-id", "condition": "forward", "draw": pd.array([pd.NA] * len(table), "Int64"),
-            "task": "retrieval", "shots": pd.array([pd.NA] * len(table), "Int64"),
-            "method_version": "1", "selection_fair": True,
-        }
-        | changes
-    )  # fmt: skip
-    filled.attrs = {"schema_version": 2}
+def changed(table: pd.DataFrame, **changes: Any) -> pd.DataFrame:
+    """The table with some columns changed."""
+    filled = table.assign(**changes)
+    filled.attrs = table.attrs
     return filled
 
 
@@ -63,14 +61,14 @@ def joined(*tables: pd.DataFrame) -> pd.DataFrame:
 
 def with_conditions() -> pd.DataFrame:
     """Forward rows and, for ``good`` and ``frozen``, the three reference conditions."""
-    forward = full(results())
+    forward = results()
     some = results()[lambda t: t["label"].isin(["good", "frozen"])]
     good = results()[lambda t: t["label"] == "good"]
     parts = [forward]
-    parts.append(full(some, condition="reverse", value=some["value"] + 0.05))
-    parts.append(full(some, condition="ceiling", value=some["value"] + 0.1))
+    parts.append(changed(some, condition="reverse", value=some["value"] + 0.05))
+    parts.append(changed(some, condition="ceiling", value=some["value"] + 0.1))
     for draw in range(3):
-        drawn = full(good, condition="size-matched", value=good["value"] - 0.01 * draw)
+        drawn = changed(good, condition="size-matched", value=good["value"] - 0.01 * draw)
         parts.append(drawn.assign(draw=pd.array([draw] * len(drawn), "Int64")))
     table = joined(*parts)
     for column in ("condition", "draw"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from report_data import LEVELS, full, joined, results, run_folder
+from report_data import LEVELS, changed, joined, results, run_folder
 
 from oodml.core.errors import IntegrityError
 from oodml.evaluation import ClassSums
@@ -141,14 +141,14 @@ def test_values_of_other_queries_are_not_compared(tmp_path: Path) -> None:
 
 def test_another_task_has_no_class_values(tmp_path: Path) -> None:
     """The files hold retrieval; the same metric after adaptation is another number."""
-    table = full(run_folder(tmp_path), task="few-shot", shots=5)
+    table = changed(run_folder(tmp_path), task="few-shot", shots=5)
     assert "not tested" in caption(summarise(table, folder=tmp_path))
 
 
 def test_class_values_of_another_run_are_refused(tmp_path: Path) -> None:
     table = run_folder(tmp_path)
     table.loc[0, "value"] += 0.01
-    with pytest.raises(IntegrityError, match=r"classes.parquet: gives recall_at_1 = "):
+    with pytest.raises(IntegrityError, match=r"frozen-0-0: its sums by class give recall_at_1 = "):
         summarise(table, folder=tmp_path)
     (tmp_path / "cells" / table.loc[0, "run_id"] / "classes.parquet").write_bytes(b"no parquet")
     with pytest.raises(IntegrityError, match="not a readable Parquet"):
@@ -157,9 +157,9 @@ def test_class_values_of_another_run_are_refused(tmp_path: Path) -> None:
 
 def test_conditions_are_not_compared(tmp_path: Path) -> None:
     table = run_folder(tmp_path)
-    higher = full(table[table["label"] == "bad"], condition="ceiling", value=0.99)
+    higher = changed(table[table["label"] == "bad"], condition="ceiling", value=0.99)
     plain = summarise(table, folder=tmp_path)
-    summary = summarise(joined(full(table), higher), folder=tmp_path)
+    summary = summarise(joined(table, higher), folder=tmp_path)
     assert summary.separation == plain.separation
     assert summary.ags == plain.ags
 

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from report_data import UGLY, full, joined, results, run_folder, with_conditions
+from report_data import UGLY, changed, joined, results, run_folder, with_conditions
 from rich.console import Console
 
 from oodml.core.errors import UsageError
@@ -70,7 +70,7 @@ def test_csv_keeps_full_precision() -> None:
 
 
 def test_csv_of_several_settings_has_one_header() -> None:
-    table = joined(with_conditions(), full(results(), setting="other-id"))
+    table = joined(with_conditions(), changed(results(), setting="other-id"))
     rows = list(csv.DictReader(io.StringIO(render(summarise_all(table), "csv"))))
     assert {row["setting"] for row in rows} == {"toy-id", "other-id"}
     ceiling = next(row for row in rows if row["condition"] == "ceiling")
@@ -138,7 +138,7 @@ def test_html_is_well_formed_and_escaped() -> None:
 
 
 def test_html_of_several_settings() -> None:
-    table = joined(with_conditions(), full(results(), setting="<other>"))
+    table = joined(with_conditions(), changed(results(), setting="<other>"))
     text = render(summarise_all(table), "html")
     page = _Page()
     page.feed(text)
@@ -149,7 +149,7 @@ def test_html_of_several_settings() -> None:
 
 
 def test_markdown_and_latex_of_several_settings() -> None:
-    both = summarise_all(joined(full(results()), full(results(), setting="other-id")))
+    both = summarise_all(joined(results(), changed(results(), setting="other-id")))
     text = render(both, "markdown")
     assert text.count("\n## ") + text.startswith("## ") == 2
     assert "## toy, ladder toy-ladder, backbone net.tag (other-id)" in text
