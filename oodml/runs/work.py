@@ -82,52 +82,70 @@ def work(
     torch.set_num_threads(resources.threads)
     threadpool_limits(resources.threads)  # NumPy's, so that workers do not fight for the cores
     plan = read_plan(folder)
-    worker = _Worker(folder, plan, resources)
     left = list(plan.cells)
     told = False
     with Leases(
         folder, resources.run, beat_s=resources.beat_s, stale_s=resources.stale_s
     ) as leases:
+        worker = _Worker(folder, plan, resources, leases, on_start, on_step)
         while left:
             waiting = []
             for cell in left:
-                outcome = worker.settled(cell)
-                if outcome is None and (lease := leases.claim(cell.run_id)) is not None:
-                    try:
-                        # it may have been finished between the look and the claim
-                        outcome = worker.settled(cell)
-                        if outcome is None:
-                            if on_start is not None:
-                                on_start(cell)
-                            outcome = worker.run(cell, lease, on_step)
-                    finally:
-                        leases.release(lease)
+                outcome = worker.attempt(cell)
                 if outcome is None:
                     waiting.append(cell)
                 else:
                     yield outcome
-            if len(waiting) == len(left):
-                others = sum(leases.held_by_others(cell.run_id) for cell in waiting)
-                if others and not told:
-                    told = True
-                    console.print(
-                        f"another run is at work on {folder}: waiting for {others} cell(s) of it"
-                    )
+            if len(waiting) == len(left):  # a round in which nothing could be done
+                told = told or _tell(folder, leases, waiting)
                 time.sleep(_POLL_S)
             left = waiting
 
 
-class _Worker:
-    """Runs cells on workbenches; the last one stays open, for cells come setting by setting."""
+def _tell(folder: Path, leases: Leases, waiting: list[Cell]) -> bool:
+    """Say that another run has cells this one waits for; False where only its own workers have."""
+    others = sum(leases.held_by_others(cell.run_id) for cell in waiting)
+    if others:
+        console.print(f"another run is at work on {folder}: waiting for {others} cell(s) of it")
+    return bool(others)
 
-    def __init__(self, folder: Path, plan: Plan, resources: Resources) -> None:
+
+class _Worker:
+    """Claims and runs cells; the last workbench stays open, for cells come setting by setting."""
+
+    def __init__(
+        self,
+        folder: Path,
+        plan: Plan,
+        resources: Resources,
+        leases: Leases,
+        on_start: Callable[[Cell], None] | None,
+        on_step: OnStep | None,
+    ) -> None:
         self._folder = folder
         self._plan = plan
         self._resources = resources
+        self._leases = leases
+        self._on_start = on_start
+        self._on_step = on_step
         self._store = CellStore(folder)
         self._bench: Workbench | None = None
 
-    def settled(self, cell: Cell) -> Outcome | None:
+    def attempt(self, cell: Cell) -> Outcome | None:
+        """The outcome of a cell, run now if it must be; None while another worker has it."""
+        settled = self._settled(cell)
+        if settled is not None:
+            return settled
+        lease = self._leases.claim(cell.run_id)
+        if lease is None:
+            return None
+        try:
+            # it may have been finished between the look and the claim
+            return self._settled(cell) or self._run(cell, lease)
+        finally:
+            self._leases.release(lease)
+
+    def _settled(self, cell: Cell) -> Outcome | None:
         """The outcome of a cell that needs no more work in this run, or None."""
         if self._store.is_done(cell.run_id):
             return Outcome(cell.run_id, cell.title, None, own=False)
@@ -136,11 +154,13 @@ class _Worker:
             return Outcome(cell.run_id, cell.title, failure["reason"], own=False)
         return None
 
-    def run(self, cell: Cell, lease: Lease, on_step: OnStep | None) -> Outcome:
+    def _run(self, cell: Cell, lease: Lease) -> Outcome:
         """Run a claimed cell; whatever goes wrong in it is noted, the others go on.
 
         A method may be anybody's code, so any exception counts, with its traceback in the note.
         """
+        if self._on_start is not None:
+            self._on_start(cell)
         bench = self._open(cell)
         trace = None
         try:
@@ -149,7 +169,7 @@ class _Worker:
                     f"{lease.deaths} workers died while running it (out of memory?); it was not "
                     "tried again in this run"
                 )
-            reason = run_cell(cell, bench, self._store, on_step, self._resources.run)
+            reason = run_cell(cell, bench, self._store, self._on_step, self._resources.run)
             return Outcome(cell.run_id, cell.title, reason, own=True)
         except OodmlError as error:
             reason = str(error)

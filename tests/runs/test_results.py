@@ -108,3 +108,13 @@ def test_status_of_a_folder_of_an_earlier_version_says_what_to_do(
     assert run_command(["status", str(spec_file), "--out", str(out)]) == 1
     assert "`oodml run` writes it again" in capsys.readouterr().err
     assert run_command(["run", str(spec_file), "--out", str(out), "--dry-run"]) == 0
+
+
+def test_the_example_of_run_runs() -> None:
+    import doctest
+
+    from oodml.runs import benchmark
+
+    found = doctest.testmod(benchmark)
+    assert found.attempted > 10
+    assert found.failed == 0

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 from oodml.core.errors import OodmlError
 from oodml.core.progress import console
 from oodml.runs.executors.registry import Job, register_executor
-from oodml.runs.work import Outcome, Resources
+from oodml.runs.work import Outcome, Resources, work
 
 _END_S = 5.0
 
@@ -100,10 +101,6 @@ def _end(workers: list[_Worker]) -> None:
 
 def _run(folder: str, resources: Resources, pipe: Connection) -> None:
     """What a worker process does: work, and tell its parent."""
-    from pathlib import Path
-
-    from oodml.runs.work import work
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     _end_with_parent()
     try:

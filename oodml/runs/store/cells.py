@@ -45,7 +45,10 @@ class CellStore:
         """Whether the cell is finished, with all of its tasks."""
         if not (self.path(run_id) / RECORD_FILE).is_file():
             return False
-        return not self._failure(run_id).is_file() or not self.record(run_id)["failed_tasks"]  # type: ignore[index]
+        if not self._failure(run_id).is_file():  # without such a note no task failed
+            return True
+        record = self.record(run_id)
+        return record is not None and not record["failed_tasks"]
 
     def record(self, run_id: str) -> dict[str, Any] | None:
         """What was committed of a cell; None where nothing was.
