@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from oodml.features.registry import Backbone, create_backbone
-from oodml.runs.plan.cells import Cell, grid
+from oodml.runs.plan.cell import Cell
+from oodml.runs.plan.grid import grid
 from oodml.runs.plan.methods import PlannedMethod
 from oodml.runs.plan.settings import Setting
 from oodml.runs.plan.spec import BenchmarkSpec

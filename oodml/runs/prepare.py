@@ -20,8 +20,8 @@ from oodml.datasets import ClassDataset, load_dataset
 from oodml.features import FeatureTable, extract_features
 from oodml.runs.items_file import FeatureFile, write_items
 from oodml.runs.matching import LoadedLadder, load_given, matching_ladders
-from oodml.runs.plan.cells import grid
 from oodml.runs.plan.conditions import ConditionContext, get_condition
+from oodml.runs.plan.grid import grid
 from oodml.runs.plan.outline import chosen_levels, ladder_name
 from oodml.runs.plan.plan_file import Plan, write_plan
 from oodml.runs.plan.sections import FeatureSettings, LadderEntry

@@ -12,7 +12,7 @@ import numpy as np
 
 from oodml.core.errors import IntegrityError, OodmlError
 from oodml.runs.machine import hardware, package_versions
-from oodml.runs.plan.cells import Cell
+from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.methods import create_planned
 from oodml.runs.store.cells import CellStore
 from oodml.runs.tasks import TaskContext, create_task

@@ -20,7 +20,7 @@ from oodml.core.hashing import derived_seed
 from oodml.evaluation import evaluate
 from oodml.methods import Dims, Method, Term
 from oodml.methods.term import classifier_of
-from oodml.runs.plan.cells import Cell
+from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.selection import selection_rule
 from oodml.runs.plan.split import Items, Split, joined
 from oodml.runs.workbench import Workbench

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from oodml.core.errors import OodmlError
 from oodml.core.progress import console
-from oodml.runs.plan.cells import Cell
+from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.plan_file import Plan, read_plan
 from oodml.runs.run_cell import run_cell
 from oodml.runs.store.cells import CellStore

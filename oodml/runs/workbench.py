@@ -17,7 +17,7 @@ from oodml.features.extract import PRECISIONS
 from oodml.features.preprocessing import Preprocessing
 from oodml.features.registry import create_backbone
 from oodml.runs.items_file import read_items
-from oodml.runs.plan.cells import Cell
+from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.conditions import ConditionContext, get_condition
 from oodml.runs.plan.settings import Setting
 from oodml.runs.plan.split import ItemTable, Split

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 import oodml
 
+CONTRIBUTING = Path(__file__).resolve().parents[2] / "CONTRIBUTING.md"
 FILES = {
     "shift/measures/gap.py": '''
 from oodml.shift.measures.base import Sides, register_measure
@@ -128,6 +130,73 @@ class TextColours(Kind):
     def verify(self, source, record):
         raise NotImplementedError
 ''',
+    "methods/batches/first_items.py": '''
+import numpy as np
+
+from oodml.methods.batch_rule import BatchRule, Drawn, items_by_class, register_batch_rule
+
+
+@register_batch_rule("first-items")
+class FirstItems(BatchRule):
+    """The first two items of every class."""
+
+    def open(self, labels, size, seed):
+        items = np.concatenate([one[:2] for one in items_by_class(labels)])
+        return lambda step: Drawn(items)
+''',
+    "training/rules/first_score.py": '''
+from oodml.training.selection import SelectionRule, register_selection_rule
+
+
+@register_selection_rule("first-score")
+class FirstScore(SelectionRule):
+    """Stop at the first score."""
+
+    needs = "training"
+
+    def observe(self, step, model, scores):
+        return True
+''',
+    "evaluation/classifiers/always_first.py": '''
+import numpy as np
+
+from oodml.evaluation.classifiers.registry import LinearPredictor, register_classifier
+
+
+@register_classifier("always-first")
+def always_first(rows, codes):
+    """Says the first class."""
+    return LinearPredictor(np.zeros((1, rows.shape[1])), np.zeros(1), codes[:1], False)
+''',
+    "runs/plan/conditions/twice.py": '''
+from oodml.runs.plan.conditions import register_condition
+
+
+@register_condition("twice")
+def twice(context):
+    """Two draws of the level as it is."""
+    levels = list(context.each_level())
+    return [context.split_of("twice", level, draw) for level in levels for draw in range(2)]
+''',
+    "runs/executors/in_line.py": '''
+from oodml.runs.executors.registry import register_executor
+from oodml.runs.work import work
+
+
+@register_executor("in-line")
+def in_line(job):
+    """One cell after the other, without a word."""
+    yield from work(job.folder, job.resources)
+''',
+    "reports/formats/names_only.py": '''
+from oodml.reports.formats.registry import register_table_format
+
+
+@register_table_format("names-only", suffix="names")
+def names_only(summaries):
+    """The labels, a line each."""
+    return "".join(f"{label}\\n" for one in summaries for label in one.labels)
+''',
 }
 
 USE = """
@@ -157,6 +226,41 @@ measured = measure_ladder(ladder, LabelledFeatures.of(rows, names), ["gap"])
 found["measure"] = [list(measured.names), bool((measured.values > 0).all())]
 [path] = write_split_files(ladder, here / "out", "lines", Origin(""))
 found["format"] = list(read_split_file(path).levels[0].test) == list(ladder.levels[-1].test)
+
+from oodml.core.vectors import VectorTable, write_vectors
+from oodml.datasets.added import Handed, add_dataset
+from oodml.evaluation import episode_accuracy
+from oodml.methods.batch_rule import create_batch_rule
+from oodml.reports import render, summarise
+from oodml.runs.executors import list_executors
+
+labels = np.repeat(np.arange(12), 6)
+found["batch rule"] = len(create_batch_rule("first-items").open(labels, 24, 0)(3).positions)
+found["classifier"] = episode_accuracy(
+    np.eye(12)[labels][:18], labels[:18], [[0, 6, 12]], classifier="always-first"
+).round(3).tolist()
+vectors = np.random.default_rng(1).normal(size=(12, 4))[labels] + 0.1
+ids, classes = tuple(f"i{n}" for n in range(72)), tuple(f"c{n:02d}" for n in labels)
+write_vectors(here / "toy.parquet", VectorTable(ids, vectors.astype(np.float32), {"label": classes}))
+add_dataset("toy", "vectors", Handed(table=here / "toy.parquet"))
+spec = {
+    "schema_version": 2, "name": "toy", "dataset": "toy", "seeds": [0], "levels": [0],
+    "conditions": ["forward", "twice"], "features": {"backbone": "identity"},
+    "ladder": {"levels": 2, "shots": [2], "episodes": 2},
+    "training": {"steps": 9, "batch_size": 12, "embedding_dim": 4, "evaluate_every": 3,
+                 "selection": "first-score"},
+    "tasks": [{"name": "retrieval"}, {"name": "spread", "scale": 2.0}],
+    "methods": [{"name": "triplet"}],
+}
+results = oodml.run(spec, here / "run", executor="in-line")
+found["executor"] = "in-line" in list_executors()
+twice = results[results["condition"] == "twice"]
+found["condition"] = sorted(twice["draw"].unique().tolist())
+found["rule"] = set(results["selection"]) == {"first-score"}
+forward = results[results["condition"] == "forward"]
+found["table format"] = render(summarise(forward), "names-only")
+spread = forward.set_index("metric")["value"]["spread"]
+found["task"] = [bool(spread > 0), set(forward[forward["metric"] == "spread"]["task"]) == {"spread"}]
 print(json.dumps(found))
 """
 
@@ -167,7 +271,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     copy = tmp_path_factory.mktemp("copy")
     package = Path(oodml.__file__).parent
     shutil.copytree(package, copy / "oodml", ignore=shutil.ignore_patterns("__pycache__"))
-    for place, text in FILES.items():
+    files = {**FILES, "runs/tasks/spread.py": example("Add a task")}
+    for place, text in files.items():
         assert not (copy / "oodml" / place).exists()
         (copy / "oodml" / place).write_text(text.lstrip(), encoding="utf-8")
     done = subprocess.run(
@@ -180,6 +285,15 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     )
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def example(section: str) -> str:
+    """The Python block of a section of CONTRIBUTING."""
+    text = CONTRIBUTING.read_text(encoding="utf-8").split(f"\n## {section}\n")[1]
+    block = re.search(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert block is not None
+    assert len(block[1].splitlines()) < 40
+    return block[1]
 
 
 def _environment(copy: Path) -> dict[str, str]:
@@ -197,6 +311,13 @@ def _environment(copy: Path) -> dict[str, str]:
         ("backbone", [0.0, 0.5, 0.75, 1.0]),
         ("dataset", ["black", "grey", "silver", "white"]),
         ("kind", "oodml data add NAME --kind text-colours --dir DIR"),
+        ("batch rule", 24),
+        ("classifier", [0.333]),
+        ("rule", True),
+        ("condition", [0, 1]),
+        ("executor", True),
+        ("table format", "triplet\n"),
+        ("task", [True, True]),
     ],
 )
 def test_one_file_is_enough(found: dict[str, object], part: str, expected: object) -> None:

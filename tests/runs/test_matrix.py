@@ -94,8 +94,10 @@ def test_one_table_a_setting(vector_data: str, tmp_path: Path, capsys: Any) -> N
     assert "toy-oodml-3" in printed
     assert run_command([*command, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert len(found) == 2
-    assert all(Path(one["table"]).is_file() and Path(one["ladder"]).is_dir() for one in found)
+    assert Path(found["tables"]).is_file()
+    assert len(found["ladders"]) == 2
+    assert all(Path(ladder).is_dir() for ladder in found["ladders"])
+    assert len(list((tmp_path / "out" / "tables").glob("*/table.md"))) == 2
 
 
 def test_training_of_one_method_stands_in_its_label(vector_data: str, tmp_path: Path) -> None:
@@ -154,7 +156,7 @@ def test_a_resolved_spec_is_a_spec_of_the_same_cells(vector_data: str, tmp_path:
         ({"methods": [{"training": {"steps": 1}}]}, "needs a name"),
         ({"methods": [{"preset": "sec/none"}]}, "preset"),
         ({"ladder": {"generator": "tarqet"}}, "ladder: unknown .* did you mean target"),
-        ({"training": {"selection_options": {"x": 1}}}, r"does not take the options \['x'\]"),
+        ({"training": {"selection_options": {"x": 1}}}, "has no option 'x'"),
     ],
 )  # fmt: skip
 def test_a_wrong_spec_of_schema_2_names_the_key(change: dict, message: str) -> None:
@@ -176,3 +178,45 @@ def test_what_a_ladder_cannot_give_is_found_before_training(
     with pytest.raises(UsageError, match=message):
         prepare(parse_spec({**SMALL, **change}), tmp_path / "out")
     assert not (tmp_path / "out" / "plan.json").exists()
+
+
+def test_presets_and_regularizers_of_a_spec(vector_data: str) -> None:
+    given = {
+        "schema_version": 2,
+        "name": "presets",
+        "dataset": vector_data,
+        "features": {"backbone": "identity"},
+        "methods": [
+            {"preset": "sec/cub200/triplet"},
+            {"name": "triplet", "regularizers": [{"sec": {"weight": 0.5}}]},
+            {"name": "sec-triplet", "sec_weight": 0.25, "training": {"learning_rate": 0.01}},
+        ],
+    }
+    preset, added, named = parse_spec(given).methods()
+    assert preset.method.label == "triplet"
+    assert preset.training.learning_rate == 0.5e-5
+    assert "learning_rate=5e-06" in preset.label
+    assert added.method == oodml.create_method("sec-triplet", sec_weight=0.5)
+    assert added.label == "sec-triplet (sec_weight=0.5)"
+    assert named.label == "sec-triplet (sec_weight=0.25, learning_rate=0.01)"
+    # what a cell keeps of them is enough to make them again
+    for planned in (preset, added, named):
+        made = oodml.create_method(planned.method.name, **planned.method.hyper_parameters)
+        assert made == planned.method
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ({"name": "simclr"}, "needs views"),
+        ({"name": "uniform-prior-triplet"}, "needs a backbone that is trained"),
+        ({"name": "s2sd-triplet", "pooled": True}, "needs feature maps"),
+        ({"preset": "sec/cub200/triplt"}, "did you mean sec/cub200/triplet"),
+        ({"preset": "sec/cub200/triplet", "name": "frozen"}, "is of method 'triplet'"),
+        ({"name": "triplet", "regularizers": [{"sek": {}}]}, "did you mean sec"),
+    ],
+)
+def test_methods_that_cannot_be_trained_so_are_named(method: dict, message: str) -> None:
+    given = {"schema_version": 2, "name": "x", "dataset": "glyphs", "methods": [method]}
+    with pytest.raises(UsageError, match=message):
+        parse_spec(given)

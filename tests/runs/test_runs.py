@@ -151,7 +151,7 @@ def test_a_failing_cell_keeps_the_others(spec_file: Path, tmp_path: Path) -> Non
 def test_the_run_id_holds_everything_but_what_is_about(spec_file: Path, tmp_path: Path) -> None:
     import dataclasses
 
-    from oodml.runs.plan.cells import ABOUT
+    from oodml.runs.plan.cell import ABOUT
 
     cell = prepare(load_spec(spec_file), tmp_path / "out").cells[-1]
     for field in dataclasses.fields(cell):

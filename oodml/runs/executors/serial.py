@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from oodml.core.progress import Task, progress_task
 from oodml.runs.executors.registry import Job, register_executor
-from oodml.runs.plan.cells import Cell
+from oodml.runs.plan.cell import Cell
 from oodml.runs.work import Outcome, work
 
 

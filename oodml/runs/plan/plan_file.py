@@ -7,7 +7,7 @@ from pathlib import Path
 
 from oodml.core.errors import IntegrityError
 from oodml.core.files import read_json, write_json
-from oodml.runs.plan.cells import Cell
+from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.settings import Setting, setting_from_json
 
 PLAN_FILE = "plan.json"

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from oodml.evaluation import DEFAULT_METRICS
+from oodml.shift.rules import DEFAULTS
 
 
 class Section(BaseModel):
@@ -42,10 +43,10 @@ class LadderEntry(Section):
         "has one, the first and second half of the sorted classes, or seeded random halves",
     )
     levels: int = Field(4, ge=1)
-    seed: int = Field(0, ge=0)
-    val_fraction: float = Field(0.25, gt=0, lt=1)
-    shots: tuple[int, ...] = (2, 5, 10)
-    episodes: int = Field(10, ge=1)
+    seed: int = Field(DEFAULTS.seed, ge=0)
+    val_fraction: float = Field(DEFAULTS.val_fraction, gt=0, lt=1)
+    shots: tuple[int, ...] = DEFAULTS.shots
+    episodes: int = Field(DEFAULTS.episodes, ge=1)
     options: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from oodml.core.hashing import canonical_json
 from oodml.evaluation import Estimate
-from oodml.runs.plan.cells import Cell
+from oodml.runs.plan.cell import Cell
 
 SCHEMA_VERSION = 2
 # name -> pandas type. Int64 and boolean may be missing.

@@ -9,7 +9,7 @@ import pandas as pd
 
 from oodml.core.errors import IntegrityError, OodmlError
 from oodml.core.files import atomic_path
-from oodml.runs.plan.cells import Cell
+from oodml.runs.plan.cell import Cell
 from oodml.runs.results.migrations import MIGRATIONS
 from oodml.runs.results.row import COLUMNS, SCHEMA_VERSION, SORTED_BY, cell_columns
 from oodml.runs.store.cells import CellStore

@@ -26,7 +26,7 @@ from typing import Any
 from oodml.core.errors import IntegrityError, OodmlError
 from oodml.core.files import atomic_path, read_json, write_json
 from oodml.core.hashing import sha256_file
-from oodml.runs.plan.cells import Cell
+from oodml.runs.plan.cell import Cell
 
 RECORD_FILE = "record.json"
 RECORD_SCHEMA_VERSION = 1

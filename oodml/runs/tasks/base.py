@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.parameters import Parametrised
 from oodml.core.registry import Registry
+from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.split import ItemTable, Split
+from oodml.runs.training_run import TrainedModel
 from oodml.shift import Ladder
-
-if TYPE_CHECKING:
-    from oodml.runs.plan.cells import Cell
-    from oodml.runs.training_run import TrainedModel
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import UsageError
 from oodml.runs.plan.split import ItemTable, Split
+from oodml.runs.tasks.base import TaskContext
 from oodml.shift import Ladder
 from oodml.shift.ladder.episodes import draw_episodes
-
-if TYPE_CHECKING:
-    from oodml.runs.tasks.base import TaskContext
 
 
 @dataclass(frozen=True)
