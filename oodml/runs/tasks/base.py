@@ -86,13 +86,7 @@ _registry: Registry[type[Task]] = Registry("task", packages=(__package__,))
 
 def register_task(name: str) -> Callable[[T], T]:
     """Class decorator: make a Task available as ``name``; duplicates raise UsageError."""
-
-    def add(task: T) -> T:
-        _registry.register(name)(task)
-        task.name = name
-        return task
-
-    return add
+    return _registry.register_class(name)
 
 
 def task_class(name: str) -> type[Task]:
