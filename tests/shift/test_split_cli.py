@@ -103,6 +103,21 @@ def test_wrong_arguments_end_with_2(run, tmp_path, flags, text):
     assert text in error
 
 
+def test_steps(run, tmp_path):
+    flags = ("--steps", "0, 6", "--step", "10", "--out", tmp_path / "a", "--json")
+    code, text, _ = run("make", "toy", "--generator", "oodml", *flags)
+    assert code == 0
+    found = json.loads(text)
+    assert found["name"] == "oodml-3"
+    assert [level["step"] for level in found["levels"]] == [0, 6, 10]
+    code, _, error = run("make", "toy", "--generator", "oodml", "--steps", "-2,0", "--out", "x")
+    assert code == 2
+    assert "does not from '-2'" in error
+    code, _, error = run(*MAKE, "--steps", "0,6", "--out", tmp_path / "b")
+    assert code == 2
+    assert "levels is 3, but 2 steps are named" in error
+
+
 @pytest.fixture
 def ladder(run, tmp_path):
     run("make", "toy", "--levels", "3", "--out", tmp_path / "ladder")

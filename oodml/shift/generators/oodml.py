@@ -14,12 +14,17 @@ The removal stage goes on where swapping has stopped to help: it makes the same 
 the distance did not fall undoes them and deletes the chosen classes from both sides; where it fell
 it keeps the swap.
 
+Splits are numbered as in the papers, by the swaps chosen so far: 6 after three iterations of two, -20
+ten iterations into the easier direction. In the removal stage a swap counts whether it is kept or its
+classes are deleted: R18, R42 and R66 stand after 9, 21 and 33 iterations of two.
+
 The released script has defects that shape its splits. Each is an option, on by default;
 ``repaired=True`` turns all of them off.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from oodml.core.errors import UsageError
@@ -52,8 +57,8 @@ class SwapHeuristic(Generator):
     easier_history = Parameter(30, "the same in the easier direction", minimum=0)
     removal_iterations = Parameter(
         0,
-        "iterations of the removal stage; 33 reach the papers' hardest split, 0 keeps the number "
-        "of classes constant over the ladder",
+        "iterations of the removal stage; 33 of two swaps reach the papers' hardest split, R66; "
+        "0 keeps the number of classes constant over the ladder",
         minimum=0,
     )
     removal_from: Parameter[int | None] = Parameter(
@@ -95,6 +100,29 @@ class SwapHeuristic(Generator):
         rule = SwapRule(problem)
         start = rule.start()
         return _recorded(rule, start, self._resolved(min(len(start.left), len(start.right))))
+
+    def step_name(self, partition: Partition) -> str:
+        """The papers' id: "0" for the start, "-20", "6", "R22"."""
+        return f"{'R' if partition.stage == 'removal' else ''}{partition.step}"
+
+    def missing_step(self, problem: Problem, step: str) -> str:
+        """Names the option that has to grow, or the rule the id breaks."""
+        found = re.fullmatch(r"(R|-|)([1-9]\d*)", step)
+        if not found:
+            return "ids are whole numbers, negative for easier splits, with R for the removal stage"
+        start = SwapRule(problem).start()
+        options = self._resolved(min(len(start.left), len(start.right)))
+        assert options.swaps_per_iteration is not None
+        iterations, rest = divmod(int(found[2]), options.swaps_per_iteration)
+        if rest:
+            return f"ids are multiples of {options.swaps_per_iteration} (swaps_per_iteration)"
+        option = {"R": "removal_iterations", "-": "easier_iterations"}.get(found[1], "iterations")
+        if found[1] != "R" and options.record_before_swap:
+            iterations += 1
+        given = options.parameters[option]
+        if given < iterations:
+            return f"it takes {option} = {iterations} or more, which is {given}"
+        return "the generator ended before it, because too few classes were left to choose from"
 
     def _resolved(self, side: int) -> SwapHeuristic:
         """With the default that depends on the classes of a side filled in, repairs applied."""
