@@ -184,6 +184,48 @@ def test_import_of_the_authors_file(run, shared_data, tmp_path):
     assert run("show", tmp_path / "cars")[0] == 0
 
 
+@pytest.fixture
+def cars(run, shared_data, tmp_path):
+    """The authors' ladder imported, and a file of features for its classes under own image ids."""
+    from oodml import load_ladder
+
+    run("import", shared_data / "cars196_splits.pkl", "--out", tmp_path / "cars")
+    levels = load_ladder(tmp_path / "cars").levels
+    classes = sorted({n for level in levels for n in level.training_side + level.test})
+    rng = np.random.default_rng(0)
+    # The hardest level's sides lie apart, as they do in real features.
+    apart = np.array([name in levels[-1].test for name in classes], float)
+    centres = rng.normal(size=(len(classes), 16)) + 2 * apart[:, None] * np.eye(16)[0]
+    names = tuple(name for name in classes for _ in range(2))
+    vectors = np.repeat(centres, 2, axis=0) + 0.1 * rng.normal(size=(len(names), 16))
+    ids = tuple(f"own/{row}" for row in range(len(names)))
+    file = tmp_path / "cars.parquet"
+    write_vectors(file, VectorTable(ids, vectors.astype(np.float32), {"label": names}))
+    return tmp_path / "cars", file
+
+
+def test_plot_of_an_imported_ladder(run, cars, tmp_path):
+    ladder, features = cars
+    code, _, error = run("plot", ladder, "--features", features, "--out", tmp_path / "plots")
+    assert code == 0, error
+    assert {"map.png", "map.svg", "moves.png"} <= {
+        file.name for file in (tmp_path / "plots").iterdir()
+    }
+    assert run("measure", ladder, "--features", features, "--measure", "energy")[0] == 0
+
+
+def test_plot_names_a_class_without_features(run, cars, tmp_path):
+    ladder, _ = cars
+    write_vectors(
+        tmp_path / "other.parquet",
+        VectorTable(("a", "b"), np.eye(2, dtype=np.float32), {"label": ("x", "y")}),
+    )
+    flags = ("--features", tmp_path / "other.parquet", "--out", tmp_path / "plots")
+    code, _, error = run("plot", ladder, *flags)
+    assert code == 1
+    assert "(of 196) of the ladder has no features" in error
+
+
 def test_what_there_is_to_choose_from(run):
     code, text, _ = run("list", "--json")
     parts = json.loads(text)
