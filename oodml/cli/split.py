@@ -233,6 +233,10 @@ def import_(
     label_column: Annotated[str, typer.Option(help="Label column of --features.")] = "label",
     val_fraction: Annotated[float, typer.Option(help="Share of training classes for val.")] = 0.25,
     seed: Annotated[int, typer.Option(help="Seed of validation classes and episodes.")] = 0,
+    id_map: Annotated[
+        Path | None,
+        typer.Option(help="CSV with columns from, to (and class): ids of one's own images."),
+    ] = None,
     device: Annotated[str, typer.Option(help="Device for the backbone.")] = "auto",
     overwrite: OverwriteOption = "never",
     as_json: JsonOption = False,
@@ -242,11 +246,15 @@ def import_(
 
     from oodml.shift.distance.labelled import LabelledFeatures
     from oodml.shift.formats import ladder_of_draft, read_split_file
+    from oodml.shift.formats.id_map import read_id_map, with_mapped_ids
+    from oodml.shift.ladder.episode_ids import episode_id_problem
 
     if not may_write(out, overwrite, as_json):
         return
     draft = read_split_file(file, dataset or "", kind)
     draft = replace(draft, name=name or draft.name)
+    if id_map is not None:
+        draft = with_mapped_ids(draft, read_id_map(id_map))
     data, fingerprint = None, ""
     if features is not None:
         data = data_of_file(features, label_column)
@@ -258,6 +266,10 @@ def import_(
     )
     ladder.save(out)
     print_ladder(ladder, out, as_json)
+    if data is not None and data.image_ids is not None:
+        problem = episode_id_problem(ladder, data.image_ids, file=out)
+        if problem:
+            typer.echo(f"note: {problem}", err=True)
 
 
 @app.command()

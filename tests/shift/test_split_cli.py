@@ -226,6 +226,34 @@ def test_plot_names_a_class_without_features(run, cars, tmp_path):
     assert "(of 196) of the ladder has no features" in error
 
 
+def test_import_with_a_map_of_ids(run, cars, shared_data, tmp_path):
+    from oodml import load_ladder
+
+    ladder, _ = cars
+    table = load_ladder(ladder).episode_table
+    named = sorted(set(zip(table.classes, table.ids, strict=True)))
+    rows = [f'"{name}",{image},own/{row}\n' for row, (name, image) in enumerate(named)]
+    (tmp_path / "map.csv").write_text("class,from,to\n" + "".join(rows))
+    flags = ("--id-map", tmp_path / "map.csv", "--out", tmp_path / "mapped")
+    code, _, error = run("import", shared_data / "cars196_splits.pkl", *flags)
+    assert code == 0, error
+    assert load_ladder(tmp_path / "mapped").episode_table.ids[0].startswith("own/")
+
+
+def test_import_notes_episodes_of_other_images(run, cars, shared_data, tmp_path, monkeypatch):
+    """Where levels keep the file's order by own features; here they do by a stand-in distance."""
+    from oodml.shift.distance.means import ClassMeans
+
+    growing = iter(range(1, 100))
+    monkeypatch.setattr(ClassMeans, "frechet", lambda *_, **__: float(next(growing)))
+    _, features = cars
+    flags = ("--features", features, "--out", tmp_path / "measured")
+    code, _, error = run("import", shared_data / "cars196_splits.pkl", *flags)
+    assert code == 0, error
+    assert "note: " in error
+    assert "image(s) that the data set does not have" in error
+
+
 def test_what_there_is_to_choose_from(run):
     code, text, _ = run("list", "--json")
     parts = json.loads(text)
