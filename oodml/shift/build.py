@@ -79,9 +79,15 @@ def build_ladder(
         seed=rules.seed,
         levels=rungs,
         images={n: int(c) for n, c in zip(means.names, means.images, strict=True) if n in used},
-        left_out={n: f"{count} image(s), {few}" for n, count in too_few.items()},
+        left_out=_left_out(table, {n: f"{count} image(s), {few}" for n, count in too_few.items()}),
         episode_table=_episodes(table, means, rungs, rules),
     ).sealed()
+
+
+def _left_out(table: LabelledFeatures, few: Mapping[str, str]) -> dict[str, str]:
+    """Reasons by class; images without a label stand under the empty name."""
+    unlabelled = {"": f"{table.unlabelled} image(s) without a label"} if table.unlabelled else {}
+    return {**unlabelled, **few}
 
 
 def _recorded_options(

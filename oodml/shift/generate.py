@@ -44,7 +44,8 @@ def generate_ladder(
     Args:
         features: float array [N, D], or a feature table with ``features``, ``labels``,
             ``class_names``, ``image_ids`` and ``manifest`` (then leave out ``labels``).
-        labels: N class names, or N integers (indices into ``class_names`` where given).
+        labels: N class names, or N integers (indices into ``class_names`` where given). Rows
+            labelled None, NaN or "" are left out, and said so in the ladder.
         generator: a registered generator; ``oodml.shift.GENERATORS.names()`` lists them.
         levels: number of levels; default one a step or target where those are given, else 6.
         image_ids: N unique ids; without them the ladder has no few-shot episodes.
