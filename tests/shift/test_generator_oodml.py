@@ -100,17 +100,12 @@ def test_removal_stage_like_the_transcription(seed, swaps, eps):
 
 
 def test_the_resting_positions_move_on_within_an_iteration():
-    """Third iteration by hand: at its second swap the oldest position has dropped off the list.
-
-    One side decides alone: on the other side of far more classes nothing rests. Scores 0, 1, 2, ...
-    """
+    """An iteration by hand, both sides in the order 0, 1, 2, ...; on the right nothing near rests."""
     sides = Sides([0, 1, 2, 3], list(range(4, 12)))
     history = History(2, on_positions=True)
     history.add(sides, 1, 7)
     history.add(sides, 0, 6)
-    rule = SimpleNamespace(
-        _distances=lambda _: np.zeros(12), _order=lambda units, *_: list(range(len(units)))
-    )
+    rule = SimpleNamespace(orders=lambda *_: (list(range(4)), list(range(8))))
     # k = 0 passes over 0 and 1; then 1 has dropped off, so k = 1 takes 1 and not 3.
     assert SwapRule.choose(rule, sides, history, 2, False) == [(2, 0), (1, 1)]
 

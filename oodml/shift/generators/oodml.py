@@ -93,11 +93,10 @@ class SwapHeuristic(Generator):
                 "generator oodml swaps without regard to image counts; leave out image_tolerance, "
                 "or use generator target or steepest"
             )
-        return self.swapped(problem)
+        return self.swapped(SwapRule(problem))
 
-    def swapped(self, problem: Problem) -> list[Partition]:
-        """All recorded partitions, whatever image counts they have."""
-        rule = SwapRule(problem)
+    def swapped(self, rule: SwapRule) -> list[Partition]:
+        """All recorded partitions by a rule, whatever image counts they have."""
         start = rule.start()
         return _recorded(rule, start, self._resolved(min(len(start.left), len(start.right))))
 

@@ -103,9 +103,7 @@ class SwapRule:
 
     def choose(self, sides: Sides, history: History, count: int, easier: bool) -> Pairs | None:
         """List positions of the next ``count`` swaps, noted in ``history``; None: too few free."""
-        to_left, to_right = self._distances(sides.left), self._distances(sides.right)
-        left = self._order(sides.left, to_right - to_left, easier)
-        right = self._order(sides.right, to_left - to_right, easier)
+        left, right = self.orders(sides, easier)
         pairs: Pairs = []
         for k in range(count):
             i = next((p for p in left[k:] if not history.rests_left(sides, p)), None)
@@ -115,6 +113,14 @@ class SwapRule:
             history.add(sides, i, j)
             pairs.append((i, j))
         return pairs
+
+    def orders(self, sides: Sides, easier: bool) -> tuple[list[int], list[int]]:
+        """List positions of each side by score, those of pinned classes left out."""
+        to_left, to_right = self._distances(sides.left), self._distances(sides.right)
+        return (
+            self._order(sides.left, to_right - to_left, easier),
+            self._order(sides.right, to_left - to_right, easier),
+        )
 
     def distance(self, sides: Sides, eps: float) -> float:
         """Fréchet distance of two sides, with ``eps`` inside the square root."""
@@ -131,7 +137,6 @@ class SwapRule:
         return np.concatenate([self._problem.units[unit] for unit in units])
 
     def _order(self, units: list[int], scores: Float, easier: bool) -> list[int]:
-        """List positions by score, those of pinned classes left out."""
         values = scores[units]
         order = np.argsort(-values if easier else values, kind="stable").tolist()
         return [p for p in order if not self._fixed[units[p]]]
