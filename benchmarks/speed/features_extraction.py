@@ -6,7 +6,8 @@
 The engines take turns on the same batches, so that a busy machine slows all of them; a ratio is the
 median of the ratios of turns that follow each other. ``eager`` is the module as torch runs it,
 channels first, which is what extraction did before there were engines. Peak memory is of a process
-that does nothing else. Target: the engine ``auto`` chooses is at least 4 times as fast as eager.
+that does nothing else. ``torch-compile`` takes minutes to start on two cores; ``--engines`` leaves
+it out. Target: the engine ``auto`` chooses is at least 4 times as fast as eager.
 
 ``--pipeline``: a folder of JPEG files to go from files to rows, cold; without it 1,000 noisy
 photographs of 227 px are made.
@@ -132,11 +133,16 @@ def runner(name: str, chosen: argparse.Namespace) -> Runner:
 
 
 def peak_memory(name: str, chosen: argparse.Namespace) -> float:
-    """MiB this process has had at most, after one batch by one engine."""
-    import resource
+    """MiB this process has had at most, after one batch by one engine; NaN where not Linux.
 
+    Not ``getrusage``: a process started by a large one inherits that one's peak.
+    """
     runner(name, chosen)(inputs(chosen)[:BATCH])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return float("nan")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def pipeline(chosen: argparse.Namespace) -> dict[str, float | str]:
