@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from filelock import FileLock
-from lightning_fabric import Fabric
-from numpy.typing import NDArray
 
-from oodml.core.errors import DataError, IntegrityError, OodmlError, UsageError
-from oodml.core.files import oodml_home, write_json
+from oodml.core.errors import IntegrityError, UsageError
+from oodml.core.files import oodml_home
 from oodml.core.hashing import sha256_json
-from oodml.core.progress import console, progress_task
+from oodml.core.progress import console
 from oodml.datasets import ClassDataset
 from oodml.features.backbone import Backbone
+from oodml.features.compute import copy_vectors, fill_features
+from oodml.features.engines import Engine, EngineUnfit, candidates
+from oodml.features.engines.choice import AUTO, not_this_one
+from oodml.features.engines.precision import PRECISIONS, fabric_of
+from oodml.features.engines.verdicts import build_or_recall
 from oodml.features.preprocessing import Preprocessing
 from oodml.features.registry import DEFAULT_BACKBONE, create_backbone
 from oodml.features.table import FeatureTable, finish_cache, open_cache
 
-PRECISIONS: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
-_DECODERS = 4
-_FLUSH_EVERY = 8  # batches between the points an interrupted extraction continues from
+__all__ = ["PRECISIONS", "extract_features"]
+
+# What fills the folder of an unfinished entry; it returns what the manifest says of how.
+Fill = Callable[[Path, str], dict[str, Any]]
 
 
 def extract_features(
@@ -38,12 +40,13 @@ def extract_features(
     batch_size: int = 64,
     device: str = "auto",
     precision: str = "float32",
+    engine: str = AUTO,
 ) -> FeatureTable:
     """Features of every item of ``dataset``, from the cache or computed now.
 
-    The cache key holds the data fingerprint, the backbone's name and weights, the preprocessing
-    and the precision. An interrupted extraction continues at the last flushed batch; a stale or
-    torn entry is rebuilt.
+    The cache key holds the data fingerprint, the backbone's name and weights, the preprocessing,
+    the precision and the engine that computed the rows. An interrupted extraction continues at the
+    last flushed batch, with the same engine; a stale or torn entry is rebuilt.
 
     Args:
         dataset: images, or vectors for ``identity``.
@@ -52,15 +55,18 @@ def extract_features(
         batch_size: images a forward pass.
         device: Lightning Fabric accelerator: auto, cpu, cuda, mps.
         precision: float32, bfloat16 or float16 arithmetic; rows are stored as float32.
+        engine: what runs the network: a name out of ``list_engines()``; ``auto`` for the fastest
+            that agrees with torch, see ``create_engine``. The manifest names the one it was.
 
     Raises:
-        UsageError: unknown backbone or precision, or a backbone that does not fit the data set.
+        UsageError: unknown backbone, precision or engine, or a backbone or engine that does not
+            fit.
         DataError: an image that cannot be read; rows that are not finite.
     """
-    if precision not in PRECISIONS:
-        raise UsageError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
+    place = fabric_of(device, precision).device
     network = create_backbone(backbone)
     preprocessing = _preprocessing(dataset, network, image_size)
+    engines = candidates(engine, place, precision)
     inputs = {
         "dataset": dataset.name,
         "dataset_fingerprint": dataset.fingerprint,
@@ -69,27 +75,17 @@ def extract_features(
         "preprocessing": preprocessing.as_manifest() if preprocessing else None,
         "precision": precision,
     }
-    # The name is for people; equal content under two names may share features.
-    key = sha256_json({k: v for k, v in inputs.items() if k != "dataset"})
-    folder = oodml_home() / "features" / dataset.name / f"{network.name}-{key[:16]}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    rows = len(dataset.image_ids)
-    with FileLock(folder.with_name(folder.name + ".lock")):
+    if preprocessing is None:
+        return _cached(dataset, network, inputs, partial(_fill_with_vectors, dataset))
+    for candidate in engines:
+        fill = partial(
+            _fill, dataset, network, preprocessing, candidate, place, precision, batch_size
+        )
         try:
-            features, manifest = open_cache(folder, key, rows)
-        except IntegrityError as error:
-            if folder.exists():
-                console.print(f"feature cache rebuilt: {error}", style="yellow")
-                shutil.rmtree(folder)
-            partial = folder.with_name(folder.name + ".partial")
-            _compute(dataset, network, preprocessing, partial, key, batch_size, device, precision)
-            manifest = {**inputs, "pretraining": network.pretraining, "key": key, "rows": rows}
-            finish_cache(partial, manifest)
-            (partial / "progress.json").unlink()
-            partial.rename(folder)
-            features, manifest = open_cache(folder, key, rows)
-    manifest = {**manifest, "dim": int(features.shape[1])}
-    return FeatureTable(features, dataset.image_ids, dataset.labels, dataset.class_names, manifest)
+            return _cached(dataset, network, {**inputs, "engine": candidate.identity()}, fill)
+        except EngineUnfit as error:
+            not_this_one(engine, candidate, f"backbone {network.name!r}", str(error))
+    raise AssertionError("the torch engine is never unfit")
 
 
 def _preprocessing(
@@ -108,90 +104,65 @@ def _preprocessing(
     return network.preprocessing.at_size(image_size)
 
 
-def _compute(
+def _cached(
+    dataset: ClassDataset, network: Backbone, inputs: dict[str, Any], fill: Fill
+) -> FeatureTable:
+    """The table of the entry that ``inputs`` name; ``fill`` makes it where there is none."""
+    # The name is for people; equal content under two names may share features.
+    key = sha256_json({k: v for k, v in inputs.items() if k != "dataset"})
+    folder = oodml_home() / "features" / dataset.name / f"{network.name}-{key[:16]}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    rows = len(dataset.image_ids)
+    with FileLock(folder.with_name(folder.name + ".lock")):
+        try:
+            features, manifest = open_cache(folder, key, rows)
+        except IntegrityError as error:
+            if folder.exists():
+                console.print(f"feature cache rebuilt: {error}", style="yellow")
+                shutil.rmtree(folder)
+            unfinished = folder.with_name(folder.name + ".partial")
+            how = fill(unfinished, key)
+            about = {"pretraining": network.pretraining, "key": key, "rows": rows}
+            finish_cache(unfinished, {**inputs, **how, **about})
+            (unfinished / "progress.json").unlink(missing_ok=True)
+            unfinished.rename(folder)
+            features, manifest = open_cache(folder, key, rows)
+    manifest = {**manifest, "dim": int(features.shape[1])}
+    return FeatureTable(features, dataset.image_ids, dataset.labels, dataset.class_names, manifest)
+
+
+def _fill_with_vectors(dataset: ClassDataset, unfinished: Path, key: str) -> dict[str, Any]:
+    copy_vectors(dataset, unfinished)
+    return {}
+
+
+def _fill(
     dataset: ClassDataset,
     network: Backbone,
-    preprocessing: Preprocessing | None,
-    partial: Path,
-    key: str,
-    batch_size: int,
-    device: str,
+    preprocessing: Preprocessing,
+    candidate: type[Engine],
+    place: torch.device,
     precision: str,
-) -> None:
-    """Fill ``partial/features.npy``, continuing where an earlier call for ``key`` stopped."""
-    rows = len(dataset.image_ids)
-    if preprocessing is None:
-        assert dataset.vectors is not None
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        np.save(partial / "features.npy", np.ascontiguousarray(dataset.vectors, dtype=np.float32))
-        write_json(partial / "progress.json", {"key": key, "rows": rows})
-        return
-    matrix, done = _open_partial(partial, key, rows, network.dim)
-    try:
-        fabric = Fabric(accelerator=device, devices=1, precision=PRECISIONS[precision])
-    except (ValueError, RuntimeError) as error:
-        raise UsageError(f"device {device!r}: {error}") from None
-    module = fabric.to_device(network.module).eval()
-    with progress_task(f"features {dataset.name} / {network.name}", rows) as task:
-        task.advance(done)
-        batches = _prefetched(dataset, preprocessing, done, batch_size)
-        for number, (start, images) in enumerate(batches, start=1):
-            with torch.inference_mode(), fabric.autocast():
-                output = module(fabric.to_device(images))
-            block = output.float().cpu().numpy()
-            if not np.isfinite(block).all():
-                bad = start + int(np.argmin(np.isfinite(block).all(axis=1)))
-                raise DataError(
-                    f"backbone {network.name!r} gives NaN or infinite features for image "
-                    f"{dataset.image_ids[bad]!r}; try precision float32"
-                )
-            matrix[start : start + len(block)] = block
-            if number % _FLUSH_EVERY == 0:
-                matrix.flush()
-                write_json(partial / "progress.json", {"key": key, "rows": start + len(block)})
-            task.advance(len(block))
-    matrix.flush()
-    write_json(partial / "progress.json", {"key": key, "rows": rows})
-
-
-def _open_partial(partial: Path, key: str, rows: int, dim: int) -> tuple[np.memmap, int]:
-    progress = partial / "progress.json"
-    try:
-        state: dict[str, Any] = json.loads(progress.read_text())
-        matrix = np.lib.format.open_memmap(partial / "features.npy", mode="r+")
-        if state["key"] == key and matrix.shape == (rows, dim) and 0 <= state["rows"] <= rows:
-            return matrix, int(state["rows"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    path = partial / "features.npy"
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(rows, dim)), 0
-
-
-def _prefetched(
-    dataset: ClassDataset, preprocessing: Preprocessing, start: int, batch_size: int
-) -> Iterator[tuple[int, torch.Tensor]]:
-    """Batches of preprocessed images; the next one is decoded while the network runs."""
-
-    def load(index: int) -> NDArray[np.float32]:
-        return preprocessing.evaluation_view(dataset.load_image(index))
-
-    starts = range(start, len(dataset.image_ids), batch_size)
-    with ThreadPoolExecutor(_DECODERS) as pool:
-
-        def submit(first: int) -> Any:
-            last = min(first + batch_size, len(dataset.image_ids))
-            return [pool.submit(load, index) for index in range(first, last)]
-
-        pending = submit(starts[0]) if len(starts) else []
-        for position, first in enumerate(starts):
-            current = pending
-            pending = submit(starts[position + 1]) if position + 1 < len(starts) else []
-            try:
-                yield first, torch.from_numpy(np.stack([job.result() for job in current]))
-            except OodmlError:
-                for job in pending:
-                    job.cancel()
-                raise
+    batch_size: int,
+    unfinished: Path,
+    key: str,
+) -> dict[str, Any]:
+    """Rows by ``candidate``; EngineUnfit, before any row, where it is not torch's equal."""
+    shape = (2, len(preprocessing.mean), preprocessing.size, preprocessing.size)
+    # Noise, not images: whether an engine is fit must not depend on the data set.
+    example = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    engine = build_or_recall(
+        candidate, network.module, network.weights_sha256(), example, place, precision
+    )
+    libraries = engine.libraries()
+    fill_features(
+        dataset,
+        preprocessing,
+        engine,
+        network.dim,
+        unfinished,
+        {"key": key, "libraries": libraries},
+        batch_size,
+        network.name,
+    )
+    return {"engine_libraries": libraries, "engine_difference": engine.difference}

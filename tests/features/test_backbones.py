@@ -8,34 +8,9 @@ from PIL import Image
 from oodml._bootstrap import import_torchvision
 from oodml.core.errors import OodmlError, UsageError
 from oodml.features.backbone import maps_and_features, state_sha256
-from oodml.features.backbones.efficientnet_lite0 import classifier_network
 from oodml.features.backbones.timm_hub import import_timm
 from oodml.features.preprocessing import Preprocessing
 from oodml.features.registry import create_backbone, list_backbones
-
-
-@pytest.mark.parametrize(
-    ("picture", "classes"),
-    [("chelsea", {281, 282, 283, 284, 285}), ("coffee", {967})],  # the cats of ImageNet; espresso
-)
-def test_lite0_recognises_well_known_pictures(picture: str, classes: set[int]) -> None:
-    data = pytest.importorskip("skimage.data")
-    preprocessing = create_backbone("tf_efficientnet_lite0").preprocessing
-    assert preprocessing is not None
-    view = preprocessing.evaluation_view(Image.fromarray(getattr(data, picture)()))
-    with torch.inference_mode():
-        logits = classifier_network()(torch.from_numpy(view)[None])
-    assert int(logits.argmax()) in classes
-
-
-def test_lite0_features_feed_its_classifier() -> None:
-    backbone = create_backbone("tf_efficientnet_lite0")
-    network = classifier_network()
-    batch = torch.randn(2, 3, 64, 64)
-    with torch.inference_mode():
-        features = backbone.module(batch)
-        torch.testing.assert_close(network.classifier(features), network(batch))
-    assert features.shape == (2, backbone.dim)
 
 
 def test_backbones_are_the_same_each_time() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from oodml.cli import run_command
@@ -13,7 +14,9 @@ from oodml.core.errors import DataError, UsageError
 from oodml.core.files import read_json, write_json
 from oodml.datasets import load_dataset
 from oodml.datasets.base import ClassDataset
-from oodml.features import extract, extract_features
+from oodml.features import compute, extract, extract_features
+from oodml.features.engines.onnx_runtime import OnnxRuntimeEngine
+from oodml.features.engines.torch_engine import TorchEngine
 from oodml.features.registry import create_backbone
 
 
@@ -35,8 +38,6 @@ def cache_folder(home: Path) -> Path:
 
 
 def test_rows_are_the_network_applied_to_each_image(images: ClassDataset) -> None:
-    import torch
-
     table = extract_features(images, "conv4", batch_size=4)
     backbone = create_backbone("conv4")
     assert backbone.preprocessing is not None
@@ -52,7 +53,7 @@ def test_the_second_call_reads_the_cache(
     images: ClassDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = extract_features(images, "conv4")
-    monkeypatch.setattr(extract, "_compute", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(extract, "fill_features", lambda *_: pytest.fail("computed again"))
     second = extract_features(images, "conv4")
     assert second.key == first.key
     np.testing.assert_array_equal(first.features, second.features)
@@ -86,7 +87,7 @@ def test_a_damaged_cache_is_rebuilt(
 def test_an_interrupted_extraction_continues(
     images: ClassDataset, oodml_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extract, "_FLUSH_EVERY", 1)
+    monkeypatch.setattr(compute, "_FLUSH_EVERY", 1)
     seen: list[int] = []
     original = ClassDataset.load_image
 
@@ -116,11 +117,103 @@ def test_the_key_holds_every_input(images: ClassDataset) -> None:
     keys = {
         extract_features(images, "conv4").key,
         extract_features(images, "conv4", precision="bfloat16").key,
+        extract_features(images, "conv4", engine="torch").key,
         extract_features(dataclasses.replace(images, fingerprint="other"), "conv4").key,
     }
-    assert len(keys) == 3
+    assert len(keys) == (4 if has_onnxruntime() else 3)
     renamed = dataclasses.replace(images, name="same-content")
     assert extract_features(renamed, "conv4").key in keys, "the name alone changes nothing"
+
+
+def has_onnxruntime() -> bool:
+    return OnnxRuntimeEngine.objection(torch.device("cpu"), "float32") is None
+
+
+needs_onnxruntime = pytest.mark.skipif(not has_onnxruntime(), reason="no onnxruntime")
+
+
+@needs_onnxruntime
+def test_the_manifest_names_the_engine(images: ClassDataset, oodml_home: Path) -> None:
+    table = extract_features(images, "conv4")
+    assert table.manifest["engine"] == {"name": "onnxruntime", "version": 1, "tolerance": 1e-4}
+    assert 0 <= table.manifest["engine_difference"] <= 1e-4
+    assert set(table.manifest["engine_libraries"]) >= {"onnxruntime", "torch"}
+    by_torch = extract_features(images, "conv4", engine="torch")
+    assert by_torch.manifest["engine"]["name"] == "torch"
+    assert extract_features(images, "conv4", engine="onnxruntime").key == table.key
+    scale = np.abs(by_torch.features).max()
+    assert np.abs(by_torch.features - table.features).max() <= 1e-4 * scale
+
+
+@needs_onnxruntime
+def test_after_a_fallback_the_manifest_names_torch(
+    images: ClassDataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tries: list[int] = []
+    original = OnnxRuntimeEngine.run
+
+    def off(self: OnnxRuntimeEngine, batch: torch.Tensor) -> torch.Tensor:
+        tries.append(len(batch))
+        return original(self, batch) + 1
+
+    monkeypatch.setattr(OnnxRuntimeEngine, "run", off)
+    table = extract_features(images, "conv4")
+    assert table.manifest["engine"]["name"] == "torch"
+    assert table.key == extract_features(images, "conv4", engine="torch").key
+    message = " ".join(capsys.readouterr().err.split())
+    assert "backbone 'conv4' runs on torch, not on onnxruntime: its rows differ" in message
+    tried = len(tries)
+    assert extract_features(images, "conv4").key == table.key
+    assert len(tries) == tried, "it is known to be unfit"
+    with pytest.raises(UsageError, match="'onnxruntime' cannot run backbone 'conv4': its rows"):
+        extract_features(images, "conv4", engine="onnxruntime")
+
+
+@needs_onnxruntime
+@pytest.mark.parametrize("changed", ["engine", "libraries"])
+def test_an_interrupted_extraction_never_continues_with_another_engine(
+    images: ClassDataset, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    """Its rows would be of two kinds: everything is computed again."""
+    monkeypatch.setattr(compute, "_FLUSH_EVERY", 1)
+    seen: list[int] = []
+    original = ClassDataset.load_image
+
+    def load(self: ClassDataset, index: int) -> Image.Image:
+        seen.append(index)
+        if index >= 9 and stop:
+            raise KeyboardInterrupt
+        return original(self, index)
+
+    stop = True
+    monkeypatch.setattr(ClassDataset, "load_image", load)
+    with pytest.raises(KeyboardInterrupt):
+        extract_features(images, "conv4", batch_size=3)
+    stop = False
+    seen.clear()
+    if changed == "engine":
+        extract_features(images, "conv4", batch_size=3, engine="torch")
+    else:
+        newer = {**OnnxRuntimeEngine.libraries(), "onnxruntime": "99"}
+        monkeypatch.setattr(OnnxRuntimeEngine, "libraries", classmethod(lambda cls: newer))
+        extract_features(images, "conv4", batch_size=3)
+    assert sorted(seen) == list(range(15))
+
+
+def test_rows_that_are_not_finite_name_the_image(
+    images: ClassDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = TorchEngine.run
+
+    def run(self: TorchEngine, batch: torch.Tensor) -> torch.Tensor:
+        rows = original(self, batch)
+        if len(batch) == 4:
+            rows[2, 3] = float("nan")
+        return rows
+
+    monkeypatch.setattr(TorchEngine, "run", run)
+    with pytest.raises(DataError, match=f"infinite features for image '{images.image_ids[2]}'"):
+        extract_features(images, "conv4", batch_size=4, engine="torch")
 
 
 def test_a_corrupt_image_is_named(images: ClassDataset, tmp_path: Path) -> None:
@@ -136,6 +229,11 @@ def test_a_corrupt_image_is_named(images: ClassDataset, tmp_path: Path) -> None:
         ({"backbone": "identity"}, "needs a data set of vectors"),
         ({"backbone": "conv4", "precision": "int3"}, "expected one of float32"),
         ({"backbone": "conv4", "device": "warp"}, "device 'warp'"),
+        ({"backbone": "conv4", "engine": "torhc"}, "unknown engine 'torhc'; did you mean torch"),
+        (
+            {"backbone": "conv4", "engine": "onnxruntime", "precision": "bfloat16"},
+            "engine 'onnxruntime': it ",
+        ),
     ],
 )
 def test_wrong_arguments_are_named(images: ClassDataset, arguments: dict, message: str) -> None:

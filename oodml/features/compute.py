@@ -1,0 +1,90 @@
+"""Filling a feature matrix on disk, continuing where an earlier call stopped."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from oodml.core.errors import DataError
+from oodml.core.files import write_json
+from oodml.core.progress import progress_task
+from oodml.datasets import ClassDataset
+from oodml.features.batches import image_batches
+from oodml.features.engines import Engine
+from oodml.features.preprocessing import Preprocessing
+
+_FLUSH_EVERY = 8  # batches between the points an interrupted extraction continues from
+
+
+def copy_vectors(dataset: ClassDataset, partial: Path) -> None:
+    """``partial/features.npy`` from a data set's own vectors."""
+    assert dataset.vectors is not None
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    np.save(partial / "features.npy", np.ascontiguousarray(dataset.vectors, dtype=np.float32))
+
+
+def fill_features(
+    dataset: ClassDataset,
+    preprocessing: Preprocessing,
+    engine: Engine,
+    dim: int,
+    partial: Path,
+    stamp: dict[str, Any],
+    batch_size: int,
+    name: str,
+) -> None:
+    """Fill ``partial/features.npy``, float32 [N, dim].
+
+    Args:
+        dataset, preprocessing, engine, batch_size: what goes through what, how many at a time.
+        dim: length of a row.
+        partial: folder of the unfinished entry.
+        stamp: what the rows depend on, plain JSON. An unfinished matrix with another stamp (other
+            inputs, another engine, or another version of its packages) is thrown away.
+        name: the backbone's, for messages.
+
+    Raises:
+        DataError: an image that cannot be read; a row that is not finite.
+    """
+    rows = len(dataset.image_ids)
+    matrix, done = _open_partial(partial, stamp, rows, dim)
+    progress = partial / "progress.json"
+    with progress_task(f"features {dataset.name} / {name} ({engine.name})", rows) as task:
+        task.advance(done)
+        batches = image_batches(dataset, preprocessing, done, batch_size)
+        for number, (start, images) in enumerate(batches, start=1):
+            block = engine.run(images).numpy()
+            if not np.isfinite(block).all():
+                bad = start + int(np.argmin(np.isfinite(block).all(axis=1)))
+                raise DataError(
+                    f"backbone {name!r} gives NaN or infinite features for image "
+                    f"{dataset.image_ids[bad]!r}; try precision float32"
+                )
+            matrix[start : start + len(block)] = block
+            if number % _FLUSH_EVERY == 0:
+                matrix.flush()
+                write_json(progress, {"stamp": stamp, "rows": start + len(block)})
+            task.advance(len(block))
+    matrix.flush()
+    write_json(progress, {"stamp": stamp, "rows": rows})
+
+
+def _open_partial(
+    partial: Path, stamp: dict[str, Any], rows: int, dim: int
+) -> tuple[np.memmap, int]:
+    path = partial / "features.npy"
+    try:
+        state: dict[str, Any] = json.loads((partial / "progress.json").read_text())
+        matrix = np.lib.format.open_memmap(path, mode="r+")
+        if state["stamp"] == stamp and matrix.shape == (rows, dim) and 0 <= state["rows"] <= rows:
+            return matrix, int(state["rows"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(rows, dim)), 0
