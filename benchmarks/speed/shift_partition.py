@@ -22,7 +22,7 @@ from shift_reference import (
 )
 
 from oodml.shift.distance.means import ClassMeans
-from oodml.shift.generators import GENERATORS, Partition, Problem
+from oodml.shift.generators import Partition, Problem, create_generator
 from oodml.shift.start import class_units
 
 
@@ -85,8 +85,7 @@ def ladder(rows: np.ndarray) -> list[Partition]:
         image_tolerance=None,
         seed=0,
     )
-    entry = GENERATORS.get("oodml")
-    return entry.search(problem, entry.options(iterations=25, easier_iterations=0))
+    return create_generator("oodml", iterations=25, easier_iterations=0).search(problem)
 
 
 if __name__ == "__main__":

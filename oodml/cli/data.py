@@ -64,7 +64,7 @@ def show_command(name: str, as_json: _Json = False) -> None:
 def add_command(
     name: Annotated[str, typer.Argument(help="Name to give it; a kind's own name says the kind.")],
     kind: Annotated[
-        str | None, typer.Option(help="cub200, image-folder, omniglot or vectors.")
+        str | None, typer.Option(help="Its layout; `oodml data list` shows them all.")
     ] = None,
     archive: Annotated[
         list[Path] | None, typer.Option(help="A zip or tar file to unpack; may be repeated.")

@@ -144,22 +144,24 @@ def eval_command(
 
 
 def _draw_classes(report: Report, path: Path) -> None:
-    from oodml.reports.pictures import per_class_picture, save_picture
+    from oodml.core.figures import save_figure
+    from oodml.reports.pictures import per_class_picture
 
     if not report.macro:
         raise UsageError("--plot-classes: needs a retrieval metric, for instance recall_at_1")
     metric = next(iter(report.macro))
     interval = report.intervals(average="macro")[metric]
-    save_picture(per_class_picture(report, metric, interval=interval), path)
+    save_figure(per_class_picture(report, metric, interval=interval), path)
 
 
 def _draw_retrieval(
     report: Report, rows: LabelledEmbeddings, similarity: str, images: str, path: Path
 ) -> None:
+    from oodml.core.figures import save_figure
     from oodml.evaluation.report import report_from_ranks
     from oodml.evaluation.search.neighbours import nearest_neighbours
     from oodml.reports.image_lookup import find_images
-    from oodml.reports.pictures import retrieval_picture, save_picture, spread_queries
+    from oodml.reports.pictures import retrieval_picture, spread_queries
 
     assert rows.ids is not None
     scores = report_from_ranks(report.ranks, ["map_at_r"]).per_query("map_at_r")
@@ -172,7 +174,7 @@ def _draw_retrieval(
     )
     load = find_images(images, rows.ids)
     picture = retrieval_picture(queries, near, rows.labels, load, notes=notes)
-    save_picture(picture, path)
+    save_figure(picture, path)
 
 
 def _as_arguments(rows: LabelledEmbeddings, others: LabelledEmbeddings | None) -> dict[str, Any]:

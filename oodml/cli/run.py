@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from oodml.runs.spec import BenchmarkSpec
+    import pandas as pd
+
+    from oodml.runs.plan.spec import BenchmarkSpec
 
 SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="benchmark spec, a TOML file")]
 OutOption = Annotated[
@@ -25,7 +27,9 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="list the cells and an estimate, compute nothing")
     ] = False,
-    executor: Annotated[str, typer.Option(help="serial or processes")] = "processes",
+    executor: Annotated[
+        str, typer.Option(help="what starts the workers: serial, processes or an added one")
+    ] = "processes",
     workers: Annotated[
         int | None, typer.Option(min=1, help="processes at once [default: the processor's cores]")
     ] = None,
@@ -39,7 +43,7 @@ def run(
     import os
 
     from oodml.core.errors import UsageError
-    from oodml.runs import RESULTS_FILE, load_spec
+    from oodml.runs import load_spec
     from oodml.runs import run as run_benchmark
 
     checked = load_spec(spec)
@@ -59,23 +63,28 @@ def run(
         device=device,
         overwrite=overwrite,  # type: ignore[arg-type]
     )
+    _report(results, folder, metric, as_json)
+
+
+def _report(results: pd.DataFrame, folder: Path, metric: str, as_json: bool) -> None:
+    """Write and print the tables, one a setting."""
     from oodml.reports import write_report
     from oodml.reports.terminal import print_table
+    from oodml.runs import RESULTS_FILE
+    from oodml.runs.plan.plan_file import read_plan
 
-    summary = write_report(results, folder, metric)
-    paths = {
-        "results": folder / RESULTS_FILE,
-        "table": folder / "table.md",
-        "page": folder / "table.html",
-        "figure": folder / "figure.png",
-        "ladder": checked.ladder.path or folder / "ladder",
-    }
+    written = write_report(results, folder, metric)
+    ladders = [str(folder / setting.ladder_folder) for setting in read_plan(folder).settings]
+    paths = {"results": folder / RESULTS_FILE, **written.files}
     if as_json:
-        print(json.dumps({name: str(path) for name, path in paths.items()}))
+        plain = {name: str(path) for name, path in paths.items()}
+        print(json.dumps({**plain, "ladders": ladders}))
         return
-    print_table(summary)
+    print_table(*written.summaries)
     for name, path in paths.items():
         print(f"{name + ':':9}{path}")
+    for ladder in dict.fromkeys(ladders):
+        print(f"{'ladder:':9}{ladder}")
 
 
 def _print_plan(
@@ -83,36 +92,48 @@ def _print_plan(
 ) -> None:
     from oodml.core.progress import readable_seconds
     from oodml.runs.estimate import estimate
-    from oodml.shift import load_ladder
+    from oodml.runs.plan.outline import outline
 
-    made = spec.ladder.path or (folder / "ladder" if (folder / "ladder").is_dir() else None)
-    levels = len(load_ladder(made).levels) if made else spec.ladder.levels
-    numbers = list(spec.levels) if spec.levels is not None else list(range(levels))
-    found = estimate(spec, len(numbers), threads)
-    total = sum(one.cells * one.seconds for one in found) / workers
+    settings = outline(spec, folder)
+    found = estimate(spec, settings, threads)
+    total = sum(len(one.cells) * one.seconds for one in found) / workers
     cells = [
-        {"method": entry.create().label, "level": level, "seed": seed}
-        for level in numbers
-        for entry in spec.methods
-        for seed in (spec.seeds if entry.create().trains else (0,))
+        {
+            "dataset": cell.dataset,
+            "ladder": cell.ladder,
+            "backbone": cell.backbone,
+            "condition": cell.condition,
+            "method": cell.label,
+            "level": cell.level,
+            "seed": cell.seed,
+        }
+        for one in found
+        for cell in one.cells
     ]
     if as_json:
         print(json.dumps({"cells": cells, "estimated_seconds": total, "folder": str(folder)}))
         return
-    table = Table(title=f"{spec.name}: {len(cells)} cells on {spec.dataset}", title_justify="left")
+    names = ", ".join(spec.datasets)
+    title = f"{spec.name}: {len(cells)} cells on {names}; conditions {', '.join(spec.conditions)}"
+    table = Table(title=title, title_justify="left")
     for column in ("method", "levels", "seeds", "cells", "a cell", "together"):
         table.add_column(column, justify="left" if column == "method" else "right")
-    for one in found:
-        table.add_row(
-            one.label,
-            " ".join(map(str, numbers)),
-            " ".join(map(str, spec.seeds))
-            if one.cells > len(numbers) or len(spec.seeds) == 1
-            else "–",
-            str(one.cells),
-            readable_seconds(one.seconds),
-            readable_seconds(one.seconds * one.cells / workers),
-        )
+    for setting in settings:
+        if len(settings) > 1:
+            table.add_section()
+            table.add_row(setting.title, style="bold")
+        for one in found:
+            if one.setting is not setting:
+                continue
+            trains = any(cell.trains for cell in one.cells)
+            table.add_row(
+                one.label,
+                " ".join(map(str, sorted({cell.level for cell in one.cells}))),
+                " ".join(map(str, sorted({cell.seed for cell in one.cells}))) if trains else "–",
+                str(len(one.cells)),
+                readable_seconds(one.seconds),
+                readable_seconds(one.seconds * len(one.cells) / workers),
+            )
     Console(markup=False).print(table)
     print(
         f"training takes about {readable_seconds(total)} with {workers} worker(s), timed here on "
@@ -128,11 +149,11 @@ def status(
 ) -> None:
     """How far a benchmark has come: done, failed and open cells."""
     from oodml.core.errors import OodmlError
-    from oodml.runs import load_spec
-    from oodml.runs.progress import benchmark_status
+    from oodml.runs.plan.spec import read_name
+    from oodml.runs.store.status import benchmark_status
 
-    checked = load_spec(spec)
-    folder = out or Path("runs") / checked.name
+    name = read_name(spec)
+    folder = out or Path("runs") / name
     if not (folder / "plan.json").is_file():
         raise OodmlError(f"{folder}: nothing has run here yet; `oodml run {spec}` starts it")
     state = benchmark_status(folder)
@@ -140,8 +161,9 @@ def status(
         print(json.dumps(state))
         return
     print(
-        f"{checked.name} in {folder}: {state['done']} done, {len(state['failed'])} failed, "
+        f"{name} in {folder}: {state['done']} done, {len(state['failed'])} failed, "
         f"{state['open']} open of {state['cells']} cells"
+        + (f"; {state['running']} running" if state["running"] else "")
     )
     for failure in state["failed"]:
         print(f"  failed: {failure['title']}: {failure['reason']}")

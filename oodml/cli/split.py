@@ -12,11 +12,10 @@ from oodml.cli.split_inputs import (
     data_of_file,
     features_of,
     generator_options,
-    images_of,
     numbers,
-    source_of,
     superclasses_of,
 )
+from oodml.cli.split_parts import print_parts
 from oodml.cli.split_printing import print_diff, print_ladder, print_measurement
 from oodml.core.errors import IntegrityError, UsageError
 
@@ -33,10 +32,16 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _DEFAULT_BACKBONE = "tf_efficientnet_lite0"
 
 
+@app.command("list")
+def list_command(as_json: JsonOption = False) -> None:
+    """What there is to choose from: generators, shift measures, backbones, formats."""
+    print_parts(as_json)
+
+
 @app.command()
 def make(
     dataset: Annotated[str, typer.Argument(help="Data set (oodml data list).")],
-    generator: Annotated[str, typer.Option(help="Ladder generator.")] = "target",
+    generator: Annotated[str, typer.Option(help="Ladder generator (oodml split list).")] = "target",
     levels: Annotated[int, typer.Option(help="Number of levels.")] = 6,
     backbone: BackboneOption = _DEFAULT_BACKBONE,
     image_size: Annotated[int | None, typer.Option(help="Side of the images in pixels.")] = None,
@@ -199,11 +204,11 @@ def plot(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="Split file: .pkl, .csv (OML) or .json.")],
+    file: Annotated[Path, typer.Argument(help="Split file, for instance .pkl, .csv or .json.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     kind: Annotated[
         str | None,
-        typer.Option("--format", help="oodml-authors-pickle, oml or class-lists [by ending]."),
+        typer.Option("--format", help="A format of `oodml split list` [told from the file]."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the ladder.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Data set to measure the shift on.")] = None,
@@ -223,8 +228,7 @@ def import_(
     from dataclasses import replace
 
     from oodml.shift.distance.labelled import LabelledFeatures
-    from oodml.shift.formats.draft import ladder_of_draft
-    from oodml.shift.formats.read import read_split_file
+    from oodml.shift.formats import ladder_of_draft, read_split_file
 
     if not may_write(out, overwrite, as_json):
         return
@@ -248,7 +252,7 @@ def export(
     ladder: LadderArgument,
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     kind: Annotated[
-        str, typer.Option("--format", help="oml, or huggingface (card and Croissant).")
+        str, typer.Option("--format", help="A format of `oodml split list` that can be written.")
     ] = "huggingface",
     dataset: Annotated[
         str | None, typer.Option(help="Data set for image ids and attribution [the ladder's].")
@@ -259,20 +263,11 @@ def export(
 ) -> None:
     """Write a ladder as OML tables or as a Hugging Face data set with Croissant metadata."""
     from oodml.shift import load_ladder
-    from oodml.shift.formats.dataset_card import write_dataset_card
-    from oodml.shift.formats.oml_table import write_oml_tables
+    from oodml.shift.formats import Origin, write_split_files
 
     found = load_ladder(ladder)
-    if kind == "huggingface":
-        homepage, citation = source_of(dataset or found.dataset)
-        written = write_dataset_card(
-            found, out, licence=licence, homepage=homepage, citation=citation
-        )
-    elif kind == "oml":
-        written = write_oml_tables(found, images_of(dataset or found.dataset), out)
-    else:
-        raise UsageError(f"--format {kind!r}: expected oml or huggingface")
-    for path in written:
+    origin = Origin(dataset or found.dataset, licence)
+    for path in write_split_files(found, out, kind, origin):
         typer.echo(path)
 
 

@@ -76,29 +76,6 @@ def superclasses_of(dataset: str) -> Mapping[str, str] | None:
         return None
 
 
-def source_of(dataset: str) -> tuple[str, str]:
-    """Home page and citation of a data set's images; empty when it is not at hand."""
-    from oodml.datasets import load_dataset
-
-    try:
-        card = load_dataset(dataset).card
-    except OodmlError:
-        return "", ""
-    return card.homepage, card.citation
-
-
-def images_of(dataset: str) -> dict[str, list[str]]:
-    from oodml.datasets import load_dataset
-
-    if not dataset:
-        raise UsageError("the ladder names no data set; give --dataset")
-    loaded = load_dataset(dataset)
-    images: dict[str, list[str]] = {}
-    for image, label in zip(loaded.image_ids, loaded.labels, strict=True):
-        images.setdefault(loaded.class_names[label], []).append(image)
-    return images
-
-
 def numbers(flag: str, text: str | None) -> list[float] | None:
     if text is None:
         return None

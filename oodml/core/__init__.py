@@ -1,4 +1,5 @@
-"""What every room stands on: errors, registries, hashes, safe files, progress.
+"""What every room stands on: errors, names, registries, parameters, hashes, safe files, tables,
+figures, threads, progress.
 
 Imports nothing from the other rooms.
 """

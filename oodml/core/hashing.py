@@ -7,9 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys, no spaces, no NaN: equal values give equal text."""
@@ -31,16 +28,6 @@ def sha256_file(path: Path) -> str:
     """sha256 (hex) of a file's bytes, read in pieces."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def sha256_array(array: NDArray[Any]) -> str:
-    """sha256 (hex) of an array's dtype, shape and little-endian row-major bytes."""
-    dtype = array.dtype.newbyteorder("<")
-    digest = hashlib.sha256(f"{dtype.str}{array.shape}".encode())
-    rows = max(1, (1 << 24) // max(1, array[:1].nbytes)) if array.ndim else 1
-    for start in range(0, len(array) if array.ndim else 0, rows):
-        digest.update(np.ascontiguousarray(array[start : start + rows], dtype=dtype).tobytes())
-    return digest.hexdigest()
 
 
 def derived_seed(*parts: Any) -> int:

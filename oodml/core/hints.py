@@ -13,15 +13,23 @@ def near_names(name: str, known: Collection[str], most: int = 3) -> list[str]:
     return difflib.get_close_matches(name, list(known), n=most, cutoff=0.5)
 
 
-def name_hint(name: str, known: Collection[str], none: str = "there are none") -> str:
+def name_hint(
+    name: str,
+    known: Collection[str],
+    none: str = "there are none",
+    *,
+    also: Collection[str] = (),
+) -> str:
     """``did you mean a or b?``, or the known names where none is near.
+
+    ``also`` are names that may be meant but are not worth listing.
 
     >>> name_hint("tripplet", ["frozen", "triplet"])
     'did you mean triplet?'
     >>> name_hint("x", ["frozen", "triplet"])
     'known: frozen, triplet'
     """
-    near = near_names(name, known)
+    near = near_names(name, [*known, *also])
     if near:
         return f"did you mean {' or '.join(near)}?"
     if not known:

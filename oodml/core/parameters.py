@@ -6,8 +6,11 @@ class holds values, checked by name and type when it is made.
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any, ClassVar, Generic, Self, TypeVar, overload
+
+import numpy as np
 
 from oodml.core.errors import UsageError
 from oodml.core.hashing import sha256_json
@@ -22,7 +25,8 @@ class Parameter(Generic[V]):
     Args:
         default: the value where none is given; its type is the parameter's type.
         description: one line for people.
-        kind: the type where the default is None; the parameter may then be None as well.
+        kind: the type, where the default is None.
+        optional: it may be None; so it is in any case where the default is None.
         minimum, maximum: smallest and largest allowed value (numbers only).
         above: the value must be greater than this (numbers only).
         search: (low, high) for searches, drawn on a log scale where ``log``.
@@ -36,6 +40,7 @@ class Parameter(Generic[V]):
         description: str,
         *,
         kind: type | None = None,
+        optional: bool = False,
         minimum: float | None = None,
         maximum: float | None = None,
         above: float | None = None,
@@ -49,7 +54,7 @@ class Parameter(Generic[V]):
         self.default: V = default
         self.description = description
         self.kind: type = kind or type(default)
-        self.optional = default is None
+        self.optional = optional or default is None
         self.minimum = minimum
         self.maximum = maximum
         self.above = above
@@ -58,6 +63,13 @@ class Parameter(Generic[V]):
         self.choices: tuple[V, ...] | None = choices
         self.aliases = aliases
         self.name = ""
+
+    def with_default(self, default: V) -> Parameter[V]:
+        """The same parameter for a subclass that starts from another value."""
+        other = copy.copy(self)
+        other.default = default
+        other.optional = self.optional or default is None
+        return other
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -79,6 +91,8 @@ class Parameter(Generic[V]):
         """``value`` as this parameter's type; UsageError beginning with ``where`` otherwise."""
         if value is None and self.optional:
             return value
+        if isinstance(value, np.generic):
+            value = value.item()
         if self.kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if self.kind is tuple and isinstance(value, list):
@@ -154,7 +168,7 @@ class Parametrised:
         return f"{type(self).__name__}({inside})"
 
     def _owner(self) -> str:
-        return f"{self.owner_kind} {self.name!r}" if self.name else type(self).__name__
+        return f"{self.owner_kind} {self.name!r}" if self.name else self.owner_kind
 
     def _unknown(self, name: str, known: dict[str, Parameter[Any]]) -> str:
         near = near_names(name, known, most=1)

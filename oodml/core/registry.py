@@ -10,8 +10,10 @@ from typing import Generic, TypeVar
 
 from oodml.core.errors import UsageError
 from oodml.core.hints import name_hint
+from oodml.core.names import check_plain_name
 
 T = TypeVar("T")
+C = TypeVar("C", bound=type)
 
 
 class Registry(Generic[T]):
@@ -42,8 +44,7 @@ class Registry(Generic[T]):
         Raises:
             UsageError: the name is taken or is not lower-case kebab-case / snake_case.
         """
-        if not name or not all(c.islower() or c.isdigit() or c in "-_." for c in name):
-            raise UsageError(f"{self.kind} name {name!r}: use lower-case letters, digits, - _ .")
+        check_plain_name(self.kind, name)
 
         def add(entry: T) -> T:
             if not self._is_own(entry):
@@ -54,6 +55,17 @@ class Registry(Generic[T]):
             return entry
 
         return add
+
+    def register_class(self, name: str) -> Callable[[C], C]:
+        """Class decorator: ``register``, and the class learns the name it has (``cls.name``)."""
+        add = self.register(name)
+
+        def named(entry: C) -> C:
+            add(entry)  # type: ignore[arg-type]  # C is a class of what T stands for
+            entry.name = name  # type: ignore[attr-defined]
+            return entry
+
+        return named
 
     def get(self, name: str) -> T:
         """The entry called ``name``; raises UsageError with near names when there is none."""

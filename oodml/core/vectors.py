@@ -11,11 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError
-from oodml.core.files import atomic_path
+from oodml.core.parquet import read_table, text_columns, write_table
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,7 @@ def write_vectors(path: Path, table: VectorTable) -> None:
     arrays: dict[str, pa.Array] = {"id": pa.array(table.ids, pa.string())}
     arrays |= {name: pa.array(column, pa.string()) for name, column in table.columns.items()}
     arrays["embedding"] = pa.FixedSizeListArray.from_arrays(flat, d)
-    with atomic_path(path) as temporary:
-        pq.write_table(pa.table(arrays), temporary, compression="zstd")
+    write_table(path, pa.table(arrays))
 
 
 def read_vectors(
@@ -47,16 +45,7 @@ def read_vectors(
         DataError: missing file or column, rows of different length, duplicate or null ids,
             values that are not finite. The message names the first offending row.
     """
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path}: not a readable Parquet file ({error})") from None
-    for name in (id_column, vector_column):
-        if name not in table.column_names:
-            found = ", ".join(table.column_names)
-            raise DataError(f"{path}: no column {name!r} (found: {found}); rename it or name yours")
+    table = read_table(path, needed=(id_column, vector_column))
     ids = tuple(str(value) for value in table[id_column].to_pylist())
     if table[id_column].null_count:
         raise DataError(f"{path}: column {id_column!r} has empty ids")
@@ -71,13 +60,7 @@ def read_vectors(
         raise DataError(
             f"{path}: row {row} (id {ids[row]!r}) of {vector_column!r} has NaN or infinite values"
         )
-    others = {
-        name: tuple("" if v is None else str(v) for v in table[name].to_pylist())
-        for name in table.column_names
-        if name not in (id_column, vector_column)
-        and not pa.types.is_nested(table.schema.field(name).type)
-    }
-    return VectorTable(ids, vectors, others)
+    return VectorTable(ids, vectors, text_columns(table, without=(id_column, vector_column)))
 
 
 def _matrix(path: Path, column: pa.Array, name: str) -> NDArray[np.float32]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import tempfile
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from oodml.core.archives import extract_archive
 from oodml.core.errors import IntegrityError, OodmlError, UsageError
 from oodml.core.files import oodml_home, read_json, write_json
 from oodml.core.hashing import sha256_file
+from oodml.core.hints import near_names
+from oodml.core.names import check_plain_name
 from oodml.core.progress import progress_task
 from oodml.datasets.base import ClassDataset
 from oodml.datasets.layouts.kind import Kind, Record
@@ -149,7 +150,7 @@ def _kind_for(name: str, kind: str | None, handed: Handed) -> Kind:
     kinds = dataset_kinds()
     if kind is None:
         if name not in kinds:
-            near = difflib.get_close_matches(name, kinds.names(), n=1)
+            near = near_names(name, kinds.names(), most=1)
             hint = f"did you mean {near[0]}? Else " if near else ""
             raise UsageError(
                 f"data set {name!r}: {hint}say its --kind ({', '.join(kinds.names())})"
@@ -168,8 +169,7 @@ def _kind_for(name: str, kind: str | None, handed: Handed) -> Kind:
 def _check_free(name: str, overwrite: str) -> None:
     if overwrite not in ("never", "always"):
         raise UsageError(f"--overwrite {overwrite!r}: expected never or always")
-    if not name[:1].isalnum() or not all(c.islower() or c.isdigit() or c in "-_." for c in name):
-        raise UsageError(f"data set name {name!r}: use lower-case letters, digits, - _ .")
+    check_plain_name("data set", name)
     if name in builtin_datasets():
         raise UsageError(f"{name!r} is a built-in data set; pick another name")
     if name in added_names() and overwrite == "never":

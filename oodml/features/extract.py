@@ -20,8 +20,9 @@ from oodml.core.files import oodml_home, write_json
 from oodml.core.hashing import sha256_json
 from oodml.core.progress import console, progress_task
 from oodml.datasets import ClassDataset
+from oodml.features.backbone import Backbone
 from oodml.features.preprocessing import Preprocessing
-from oodml.features.registry import DEFAULT_BACKBONE, Backbone, as_batch, create_backbone
+from oodml.features.registry import DEFAULT_BACKBONE, create_backbone
 from oodml.features.table import FeatureTable, finish_cache, open_cache
 
 PRECISIONS: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
@@ -189,7 +190,7 @@ def _prefetched(
             current = pending
             pending = submit(starts[position + 1]) if position + 1 < len(starts) else []
             try:
-                yield first, as_batch([job.result() for job in current])
+                yield first, torch.from_numpy(np.stack([job.result() for job in current]))
             except OodmlError:
                 for job in pending:
                     job.cancel()

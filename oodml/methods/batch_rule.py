@@ -66,13 +66,7 @@ _rules: Registry[type[BatchRule]] = Registry("batch rule", packages=("oodml.meth
 
 def register_batch_rule(name: str) -> Callable[[R], R]:
     """Class decorator: make a BatchRule available as ``name``."""
-
-    def add(rule: R) -> R:
-        _rules.register(name)(rule)
-        rule.name = name
-        return rule
-
-    return add
+    return _rules.register_class(name)
 
 
 def create_batch_rule(name: str, **parameters: object) -> BatchRule:

@@ -19,24 +19,12 @@ _wrappers: Registry[type[Wrapper]] = Registry("wrapper", packages=("oodml.method
 
 def register_method(name: str) -> Callable[[M], M]:
     """Class decorator: make a Method available as ``name``; duplicates raise UsageError."""
-
-    def add(method: M) -> M:
-        _methods.register(name)(method)
-        method.name = name
-        return method
-
-    return add
+    return _methods.register_class(name)
 
 
 def register_wrapper(name: str) -> Callable[[W], W]:
     """Class decorator: make a Wrapper available as ``name-...`` before any method it allows."""
-
-    def add(wrapper: W) -> W:
-        _wrappers.register(name)(wrapper)
-        wrapper.name = name
-        return wrapper
-
-    return add
+    return _wrappers.register_class(name)
 
 
 def list_methods() -> list[str]:

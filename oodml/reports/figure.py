@@ -2,99 +2,146 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
-import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from oodml.core.files import atomic_path
-from oodml.reports.summary import ESTIMATORS, Summary
+from oodml.reports.conditions import in_order
+from oodml.reports.plain_text import plain_text
+from oodml.reports.spreads import ESTIMATORS
+from oodml.reports.summary import Row, Summary
 
 # Okabe and Ito's palette: told apart by readers with any colour vision.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8c6d31", "#5e3c99")
 _MARKERS = "osD^vP*X"
+# Conditions are drawn in the method's colour, lighter, each with dots of its own.
+_DOTS = ((0, (1, 1.2)), (0, (4, 1.5, 1, 1.5)), (0, (1, 3)), (0, (6, 3)))
 _MEASURE_NAMES = {"frechet_class_means": "Fréchet distance of class means"}
+_SUFFIXES = ("png", "svg", "pdf")
+_ROOM_IN_LEGEND = 18  # rows that fit beside axes of the usual height
 
 
 def draw_figure(summary: Summary) -> Figure:
-    """Curves over the levels' measured shift; the frozen reference dashed in black."""
-    figure = Figure(figsize=(8.2, 4.8), layout="constrained")
+    """Curves over the levels' measured shift; the frozen reference dashed in black.
+
+    A missing cell leaves a gap in its curve. The legend stands in the order of the curves' right
+    ends, methods first, so that it can be read across.
+    """
+    height = 4.8 + 0.24 * max(0, len(summary.rows) - _ROOM_IN_LEGEND)
+    figure = Figure(figsize=(8.6, height), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    trained = [label for label in summary.labels if label not in summary.reference]
-    for label in summary.labels:
-        columns = [c for c in summary.levels if (label, c.level) in summary.entries]
-        shift = [c.shift for c in columns]
-        entries = [summary.entries[label, c.level] for c in columns]
-        mean = np.array([100 * e.mean for e in entries])
-        spread = np.array([100 * e.spread for e in entries])
-        if label in summary.reference:
-            axes.plot(shift, mean, "k--", marker=".", linewidth=1.8, label=f"{label} (reference)")
-            continue
-        place = trained.index(label)
-        colour = _COLOURS[place % len(_COLOURS)]
-        marker = _MARKERS[place % len(_MARKERS)]
-        axes.plot(
-            shift, mean, color=colour, marker=marker, markersize=5, linewidth=1.6, label=label
+    curves = [(row, _draw(axes, summary, row)) for row in summary.rows]
+    if any(len(_finite(summary, row)) for row in summary.rows):
+        # by hand: matplotlib leaves out of a legend what starts with an underscore
+        shown = sorted(curves, key=lambda one: _legend_place(summary, one[0]))
+        legend = axes.legend(
+            [line for _, line in shown],
+            [" "] * len(shown),
+            loc="center left",
+            bbox_to_anchor=(1.01, 0.5),
+            frameon=False,
+            fontsize=9,
         )
-        if np.isfinite(spread).all():
-            axes.fill_between(
-                shift, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0
-            )
-    measure = summary.context["shift_measure"]
-    axes.set_xlabel(
-        f"shift between train and test classes ({_MEASURE_NAMES.get(measure, measure)})"
-    )
-    axes.set_ylabel(f"{_metric_title(summary.metric)} (%)")
-    axes.set_title(
-        f"{summary.context['dataset']}, {summary.context['backbone']}, mode {summary.context['mode']}",
-        loc="left",
-        fontsize=11,
-    )
-    axes.grid(axis="y", color="#dddddd", linewidth=0.8)
-    axes.spines[["top", "right"]].set_visible(False)
-    handles, names = axes.get_legend_handles_labels()
-    last = {
-        label: summary.entries[label, summary.levels[-1].level].mean
-        for label in summary.labels
-        if (label, summary.levels[-1].level) in summary.entries
-    }
-    # the legend stands in the order of the curves' right ends, so it can be read across
-    order = sorted(range(len(names)), key=lambda i: -last.get(summary.labels[i], -1.0))
-    axes.legend(
-        [handles[i] for i in order],
-        [names[i] for i in order],
-        loc="center left",
-        bbox_to_anchor=(1.01, 0.5),
-        frameon=False,
-    )
-    counts = summary.seed_counts
-    if any(n > 1 for n in counts):
-        band = f"band: {ESTIMATORS[summary.estimator][0]}, n = {' or '.join(map(str, counts))}"
-        axes.annotate(
-            band,
-            (0, 0),
-            xytext=(4, 4),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            fontsize=8,
-            color="#666666",
-        )
+        for text, (row, _) in zip(legend.get_texts(), shown, strict=True):
+            text.set_text(plain_text(_name(summary, row)))
+    _write_texts(figure, axes, summary)
     return figure
 
 
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write PNG or SVG (by the suffix), the same bytes for the same figure."""
-    metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-    with atomic_path(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "oodml"}):
-        figure.savefig(temporary, format=path.suffix.lstrip("."), dpi=160, metadata=metadata)
+def _draw(axes: Axes, summary: Summary, row: Row) -> Any:
+    """Draw a row's curve; returns its line."""
+    columns = sorted(summary.levels, key=lambda column: column.shift)
+    shift = np.array([column.shift for column in columns])
+    scale = summary.metric.scale
+    found = [summary.entries.get((row, column.level)) for column in columns]
+    mean = np.array([np.nan if e is None else scale * e.mean for e in found])
+    spread = np.array([np.nan if e is None else scale * e.spread for e in found])
+    style = _style(summary, row)
+    (line,) = axes.plot(shift, mean, label=summary.title(row), **style)
+    if not summary.is_reference(row):
+        _draw_spread(axes, shift, mean, spread, style["color"])
+    return line
 
 
-def _metric_title(metric: str) -> str:
-    if metric.startswith("recall_at_"):
-        return f"Recall@{metric.removeprefix('recall_at_')}"
-    if metric.startswith("accuracy_") and metric.endswith("_shot"):
-        return f"{metric.split('_')[1]}-shot accuracy"
-    return {"map_at_r": "MAP@R", "r_precision": "R-precision"}.get(metric, metric)
+def _draw_spread(
+    axes: Axes,
+    shift: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    spread: NDArray[np.float64],
+    colour: str,
+) -> None:
+    known = np.isfinite(mean) & np.isfinite(spread)
+    low, high = mean - spread, mean + spread
+    axes.fill_between(shift, low, high, where=known, color=colour, alpha=0.15, linewidth=0)
+    padded = np.concatenate([[False], known, [False]])
+    alone = known & ~padded[:-2] & ~padded[2:]  # a band has no width here, so a bar stands in
+    if alone.any():
+        axes.errorbar(
+            shift[alone], mean[alone], spread[alone], color=colour, alpha=0.6, fmt="none",
+            capsize=3,
+        )  # fmt: skip
+
+
+def _style(summary: Summary, row: Row) -> dict[str, Any]:
+    if row.label in summary.reference:
+        style: dict[str, Any] = {
+            "color": "black", "linestyle": "--", "marker": ".", "linewidth": 1.8,
+        }  # fmt: skip
+    else:
+        trained = list(
+            dict.fromkeys(r.label for r in summary.rows if r.label not in summary.reference)
+        )
+        place = trained.index(row.label)
+        # the second round of colours has other markers than the first
+        marker = _MARKERS[(place + place // len(_COLOURS)) % len(_MARKERS)]
+        style = {
+            "color": _COLOURS[place % len(_COLOURS)], "linestyle": "-", "marker": marker,
+            "markersize": 5, "linewidth": 1.6,
+        }  # fmt: skip
+    if not row.forward:
+        others = [one for one in in_order(r.condition for r in summary.rows) if one != "forward"]
+        dots = _DOTS[others.index(row.condition) % len(_DOTS)]
+        style |= {"linestyle": dots, "markersize": 3, "linewidth": 1.3, "alpha": 0.6}
+    return style
+
+
+def _finite(summary: Summary, row: Row) -> list[float]:
+    """The means of a row, by growing shift."""
+    columns = sorted(summary.levels, key=lambda column: column.shift)
+    found = [summary.entries.get((row, column.level)) for column in columns]
+    return [e.mean for e in found if e is not None and np.isfinite(e.mean)]
+
+
+def _legend_place(summary: Summary, row: Row) -> tuple[bool, float]:
+    means = _finite(summary, row)
+    return not row.forward, -means[-1] if means else np.inf
+
+
+def _name(summary: Summary, row: Row) -> str:
+    reference = row.forward and row.label in summary.reference
+    return summary.title(row) + (" (reference)" if reference else "")
+
+
+def _write_texts(figure: Figure, axes: Axes, summary: Summary) -> None:
+    context, metric = summary.context, summary.metric
+    measure = context["shift_measure"]
+    axes.set_xlabel(
+        f"shift between train and test classes ({plain_text(_MEASURE_NAMES.get(measure, measure))})"
+    )
+    shots = summary.shots if str(summary.shots) not in metric.name else None
+    after = f", {summary.shots} shots" if shots is not None else ""
+    axes.set_ylabel(plain_text(metric.title + after + metric.reading))
+    setting = f"{context['dataset']}, {context['backbone']}, mode {context['mode']}"
+    axes.set_title(plain_text(setting), loc="left", fontsize=11)
+    axes.grid(axis="y", color="#dddddd", linewidth=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
+    counts = summary.seed_counts
+    if any(n > 1 for n in counts):
+        band = f"±: {ESTIMATORS[summary.estimator][0]}, n = {' or '.join(map(str, counts))}"
+        # below the axes, where no curve runs
+        figure.supxlabel(band, x=0.01, ha="left", fontsize=8, color="#666666")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oodml.core.errors import UsageError
-from oodml.core.files import atomic_path
 from oodml.evaluation.report import Report
 from oodml.evaluation.uncertainty.estimates import Estimate
+from oodml.reports.plain_text import plain_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,10 +59,10 @@ def retrieval_picture(
     figure = Figure(figsize=(1.25 * (k + 1) + 0.6, 1.5 * count + 0.6), layout="constrained")
     axes = figure.subplots(count, k + 1, squeeze=False)
     if title:
-        figure.suptitle(title, fontsize=11)
+        figure.suptitle(plain_text(title), fontsize=11)
     for line, query in enumerate(np.asarray(queries).tolist()):
         note = (notes or {}).get(query, "")
-        text = _short(labels[query]) + (f"\n{note}" if note else "")
+        text = _short(labels[query]) + (f"\n{plain_text(note)}" if note else "")
         _show(axes[line][0], load_image(query), "black", text, bold=True)
         for place, row in enumerate(neighbours[line].tolist()):
             right = labels[row] == labels[query]
@@ -106,7 +104,10 @@ def per_class_picture(
     if many:
         axis.fill_between(np.arange(len(values)), values, step="mid", color="#9ecae1", lw=0)
         axis.plot(values, color="#08519c", lw=1.2, drawstyle="steps-mid")
-        axis.set_xlabel(f"{len(names)} classes, best first ({names[0]} .. {names[-1]})", fontsize=9)
+        axis.set_xlabel(
+            f"{len(names)} classes, best first ({_short(names[0])} .. {_short(names[-1])})",
+            fontsize=9,
+        )
         axis.set_ylabel(metric)
         axis.set_xlim(-0.5, len(values) - 0.5)
         axis.set_ylim(0, 1)
@@ -122,17 +123,8 @@ def per_class_picture(
     figure.legend(fontsize=8, loc="outside lower center", frameon=False)
     axis.spines[["top", "right"]].set_visible(False)
     if title:
-        axis.set_title(title, fontsize=11)
+        axis.set_title(plain_text(title), fontsize=11)
     return figure
-
-
-def save_picture(figure: Figure, path: Path) -> None:
-    """Write PNG, SVG or PDF by the file's ending, atomically; UsageError for other endings."""
-    kind = path.suffix.lower().removeprefix(".")
-    if kind not in ("png", "svg", "pdf"):
-        raise UsageError(f"{path}: pictures are written as .png, .svg or .pdf")
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format=kind, dpi=150)
 
 
 def _mean_line(line: Any, band: Any, mean: float, interval: Estimate | None) -> None:
@@ -153,6 +145,4 @@ def _show(axis: Any, image: Any, colour: str, text: str, *, bold: bool = False) 
 
 
 def _short(name: str, most: int = 20) -> str:
-    # A "$" would start matplotlib's math mode.
-    name = name.replace("$", r"\$")
-    return name if len(name) <= most else name[: most - 1] + "…"
+    return plain_text(name if len(name) <= most else name[: most - 1] + "…")

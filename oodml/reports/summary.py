@@ -1,38 +1,25 @@
-"""Methods x levels for one metric: mean over seeds, with a named spread."""
+"""One metric of one setting: methods x levels, mean over seeds with a named spread."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
-from oodml.core.errors import OodmlError, UsageError
-from oodml.evaluation import t_interval
-
-Spread = Callable[[NDArray[np.float64]], float]
+from oodml.evaluation import Estimate
+from oodml.reports.conditions import FORWARD
+from oodml.reports.metric_info import MetricInfo
 
 
-def _standard_deviation(values: NDArray[np.float64]) -> float:
-    return float(values.std(ddof=1))
+@dataclass(frozen=True, order=True)
+class Row:
+    """A row of the table: a method, by its label, under a condition."""
 
+    label: str
+    condition: str = FORWARD
 
-def _standard_error(values: NDArray[np.float64]) -> float:
-    return _standard_deviation(values) / len(values) ** 0.5
-
-
-def _t_half_width(values: NDArray[np.float64]) -> float:
-    return t_interval(values, over="seeds").half_width
-
-
-# What the number behind ± is; every table names it.
-ESTIMATORS: dict[str, tuple[str, Spread]] = {
-    "std": ("sample standard deviation over seeds", _standard_deviation),
-    "sem": ("standard error over seeds", _standard_error),
-    "t95": ("half width of the 95 % t-interval over seeds", _t_half_width),
-}
+    @property
+    def forward(self) -> bool:
+        return self.condition == FORWARD
 
 
 @dataclass(frozen=True)
@@ -40,9 +27,9 @@ class Entry:
     """One place of the table.
 
     Attributes:
-        mean: over seeds, as a fraction.
-        spread: by the summary's estimator; NaN with fewer than two seeds.
-        seeds: how many.
+        mean: over seeds (and draws), in the metric's own unit.
+        spread: by the summary's estimator; NaN with fewer than two values.
+        seeds: how many values the mean is of.
     """
 
     mean: float
@@ -60,119 +47,121 @@ class LevelColumn:
     test_images: int
 
 
+AgsInterval = Literal["classes", "seeds", "none"]
+
+
 @dataclass(frozen=True)
-class Summary:
-    """A metric over methods x levels.
+class AgsColumn:
+    """The area under metric over shift.
 
     Attributes:
-        metric: its name.
+        defined: whether the ladder has two levels of different shift; without, there is no column.
+        entries: by row, forward only, with NaN for an interval that cannot be had; missing where
+            a level is missing.
+        interval: what the intervals are over.
+    """
+
+    defined: bool
+    entries: dict[Row, Estimate]
+    interval: AgsInterval
+
+
+Column = int | Literal["ags"]
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Which methods a test cannot tell from the best of a column.
+
+    Attributes:
+        tied: by column (a level's number, or "ags"): the rows that are marked. A column that could
+            not be tested is missing.
+        missing: why no column could be tested, or None.
+    """
+
+    tied: dict[Column, frozenset[Row]] = field(default_factory=dict)
+    missing: str | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A metric of one setting over methods x levels.
+
+    Attributes:
+        setting: its id in the results.
+        metric: name, unit and direction.
+        task, shots: what was done to get the values; shots is None where there are none.
         levels: columns by growing level.
-        labels: rows: methods that do not train first, then in order of the mean over levels.
+        rows: methods that do not train first, then in order of the mean over levels; after them
+            the other conditions, which are there to compare with.
         reference: the labels of methods that do not train.
-        entries: (label, level) -> Entry; missing where a cell is.
+        entries: (row, level) -> Entry; missing where a cell is.
+        draws: how many random draws a row's means are over, for conditions that draw.
         estimator: key into ESTIMATORS.
         context: data set, backbone, mode, selection rule, protocol, ladder: each one value.
     """
 
-    metric: str
+    setting: str
+    metric: MetricInfo
+    task: str
+    shots: int | None
     levels: tuple[LevelColumn, ...]
-    labels: tuple[str, ...]
+    rows: tuple[Row, ...]
     reference: frozenset[str]
-    entries: dict[tuple[str, int], Entry]
+    entries: dict[tuple[Row, int], Entry]
+    draws: dict[Row, int]
+    ags: AgsColumn
+    separation: Separation
     estimator: str
     context: dict[str, str]
 
     @property
-    def seed_counts(self) -> tuple[int, ...]:
-        """Different numbers of seeds behind trained entries, ascending."""
-        trained = {e.seeds for (label, _), e in self.entries.items() if label not in self.reference}
-        return tuple(sorted(trained))
-
-    def best(self, level: int) -> set[str]:
-        """Labels with the highest mean of a level (several where they are equal)."""
-        means = {label: e.mean for (label, at), e in self.entries.items() if at == level}
-        top = max(means.values(), default=float("nan"))
-        return {label for label, mean in means.items() if mean == top}
-
-    def mean_over_levels(self, label: str) -> float:
-        """NaN when a level is missing: means over different levels do not compare."""
-        means = [
-            self.entries[label, c.level].mean
-            for c in self.levels
-            if (label, c.level) in self.entries
-        ]
-        return float(np.mean(means)) if len(means) == len(self.levels) else float("nan")
+    def heading(self) -> str:
+        """The setting in words, with its id: what a table is headed with among others."""
+        c = self.context
+        words = f"{c['dataset']}, ladder {c['ladder']}, backbone {c['backbone']}"
+        return f"{words} ({self.setting})"
 
     @property
-    def caption(self) -> str:
-        """One sentence that names everything the numbers depend on."""
-        c = self.context
-        seeds = " or ".join(map(str, self.seed_counts)) or "no"
-        spread = (
-            f"± {ESTIMATORS[self.estimator][0]} (n = {seeds})"
-            if any(n > 1 for n in self.seed_counts)
-            else "one seed, no ±"
+    def methods(self) -> tuple[Row, ...]:
+        """The rows that are compared: the forward ones."""
+        return tuple(row for row in self.rows if row.forward)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the methods, in the table's order."""
+        return tuple(row.label for row in self.methods)
+
+    def entry(self, row: Row | str, level: int) -> Entry | None:
+        """A place of the table; a label stands for its forward row."""
+        return self.entries.get((Row(row) if isinstance(row, str) else row, level))
+
+    def title(self, row: Row) -> str:
+        """What a row is called."""
+        if row.forward:
+            return row.label
+        draws = self.draws.get(row, 0)
+        count = f" ({draws} draw{'s' if draws > 1 else ''})" if draws else ""
+        return f"{row.label} · {row.condition}{count}"
+
+    def is_reference(self, row: Row) -> bool:
+        """Whether a row is there to compare with: it does not train, or is no forward row."""
+        return not row.forward or row.label in self.reference
+
+    @property
+    def seed_counts(self) -> tuple[int, ...]:
+        """Different numbers of seeds behind the trained methods' entries, ascending."""
+        trained = {e.seeds for (row, _), e in self.entries.items() if not self.is_reference(row)}
+        return tuple(sorted(trained))
+
+    def best(self, column: Column) -> frozenset[Row]:
+        """The methods with the best mean of a level, or with the best AGS."""
+        if column == "ags":
+            return self.metric.best({row: one.value for row, one in self.ags.entries.items()})
+        return self.metric.best(
+            {row: e.mean for (row, at), e in self.entries.items() if at == column and row.forward}
         )
-        return (
-            f"{self.metric} (%) on {c['dataset']}, ladder {c['ladder']}; backbone {c['backbone']}, "
-            f"mode {c['mode']}, selection {c['selection']}; {spread}; protocol {c['protocol']}."
-        )
 
-
-def summarise(
-    results: pd.DataFrame, metric: str = "recall_at_1", estimator: str = "std"
-) -> Summary:
-    """Summarise one metric of a results table.
-
-    Raises:
-        UsageError: the metric is not in the table, or an unknown estimator.
-        OodmlError: rows of different data sets, ladders, backbones, modes, selection rules or
-            protocols, which must not share a table.
-    """
-    if estimator not in ESTIMATORS:
-        raise UsageError(f"estimator {estimator!r}: expected one of {', '.join(ESTIMATORS)}")
-    rows = results[results["metric"] == metric]
-    if rows.empty:
-        known = ", ".join(sorted(results["metric"].unique()))
-        raise UsageError(f"metric {metric!r} is not in the results (they have: {known})")
-    trained = rows[rows["trains"]]
-    context = {
-        "dataset": _single(rows, "dataset"),
-        "ladder": f"{_single(rows, 'ladder')} ({_single(rows, 'ladder_sha256')[:12]})",
-        "backbone": _single(rows, "backbone"),
-        "mode": _single(trained, "mode"),
-        "selection": _single(trained, "selection"),
-        "protocol": _single(rows, "protocol"),
-        "shift_measure": _single(rows, "shift_measure"),
-    }
-    _single(trained, "training")
-    spread = ESTIMATORS[estimator][1]
-    entries = {}
-    for (label, level), group in rows.groupby(["label", "level"], sort=False):
-        values = group["value"].to_numpy(np.float64)
-        wide = spread(values) if len(values) > 1 else float("nan")
-        entries[str(label), int(level)] = Entry(float(values.mean()), wide, len(values))
-    columns = rows.drop_duplicates("level").sort_values("level")
-    levels = tuple(
-        LevelColumn(int(r.level), float(r.shift), int(r.test_classes), int(r.test_images))
-        for r in columns.itertuples()
-    )
-    reference = frozenset(rows.loc[~rows["trains"], "label"])
-    unsorted = Summary(metric, levels, (), reference, entries, estimator, context)
-
-    def rank(label: str) -> tuple[bool, float, str]:
-        mean = unsorted.mean_over_levels(label)
-        return label not in reference, np.inf if np.isnan(mean) else -mean, label
-
-    labels = tuple(sorted({label for label, _ in entries}, key=rank))
-    return Summary(metric, levels, labels, reference, entries, estimator, context)
-
-
-def _single(rows: pd.DataFrame, column: str) -> str:
-    values = sorted(map(str, rows[column].unique()))
-    if len(values) > 1:
-        raise OodmlError(
-            f"results with different {column} do not share a table: "
-            + ", ".join(value[:60] for value in values)
-        )
-    return values[0] if values else "none"
+    def tied(self, column: Column) -> frozenset[Row]:
+        """The methods marked as not told from the best of a column."""
+        return self.separation.tied.get(column, frozenset())

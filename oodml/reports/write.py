@@ -2,26 +2,73 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from oodml.core.errors import OodmlError
+from oodml.core.figures import save_figure
 from oodml.core.files import write_text
-from oodml.reports.figure import draw_figure, save_figure
-from oodml.reports.formats import render
-from oodml.reports.summary import Summary, summarise
+from oodml.reports.figure import draw_figure
+from oodml.reports.formats import list_table_formats, render, table_format
+from oodml.reports.index import index_page
+from oodml.reports.settings import settings_of
+from oodml.reports.summarise import summarise_all
+from oodml.reports.summary import Summary
 
-_FILES = {"markdown": "table.md", "csv": "table.csv", "latex": "table.tex", "html": "table.html"}
+INDEX_FILE = "tables.md"
+_FIGURES = ("png", "svg")
+
+
+@dataclass(frozen=True)
+class WrittenReport:
+    """What `write_report` made.
+
+    Attributes:
+        summaries: one a setting.
+        files: what to look at first, by what it is: "table", "page" and "figure" of the one
+            setting, or the index, "tables".
+    """
+
+    summaries: tuple[Summary, ...]
+    files: dict[str, Path]
 
 
 def write_report(
     results: pd.DataFrame, folder: Path, metric: str = "recall_at_1", estimator: str = "std"
-) -> Summary:
-    """Write table.{md,csv,tex,html} and figure.{png,svg} into ``folder``; returns the summary."""
-    summary = summarise(results, metric, estimator)
-    for format, name in _FILES.items():
-        write_text(folder / name, render(summary, format))
+) -> WrittenReport:
+    """Write table.{md,csv,tex,html} and figure.{png,svg} into the folder of a run.
+
+    With several settings, into ``tables/<setting>/`` each, with an index, ``tables.md``. The class
+    values in the folder's cells, where there are any, give the intervals of AGS and the marks.
+    """
+    summaries = tuple(summarise_all(results, metric, estimator, folder=folder))
+    if len(settings_of(results)) == 1:
+        return WrittenReport(summaries, _write(summaries[0], folder))
+    names = [_folder_name(summary.setting) for summary in summaries]
+    if len(set(names)) < len(names):
+        raise OodmlError(f"settings {', '.join(s.setting for s in summaries)}: names too alike")
+    for summary, name in zip(summaries, names, strict=True):
+        _write(summary, folder / "tables" / name)
+    write_text(folder / INDEX_FILE, index_page(summaries, [f"tables/{name}" for name in names]))
+    return WrittenReport(summaries, {"tables": folder / INDEX_FILE})
+
+
+def _write(summary: Summary, folder: Path) -> dict[str, Path]:
+    for name in list_table_formats():
+        write_text(folder / f"table.{table_format(name).suffix}", render(summary, name))
     figure = draw_figure(summary)
-    for suffix in ("png", "svg"):
+    for suffix in _FIGURES:
         save_figure(figure, folder / f"figure.{suffix}")
-    return summary
+    return {
+        "table": folder / "table.md",
+        "page": folder / "table.html",
+        "figure": folder / "figure.png",
+    }
+
+
+def _folder_name(setting: str) -> str:
+    """The setting's id as one folder: no separators, no leading dot."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", setting).lstrip(".") or "setting"

@@ -2,62 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
 from oodml.core.errors import OodmlError, UsageError
-from oodml.core.files import write_json
 from oodml.core.progress import console, progress_task
-from oodml.runs.cells import Cell, grid
 from oodml.runs.executors import Job, get_executor
-from oodml.runs.progress import write_plan
-from oodml.runs.spec import BenchmarkSpec, load_spec, parse_spec
-from oodml.runs.store import CellStore, collect, read_results
-from oodml.runs.workbench import Workbench
+from oodml.runs.plan.plan_file import PLAN_FILE, Plan, read_plan
+from oodml.runs.plan.spec import BenchmarkSpec, as_spec
+from oodml.runs.prepare import prepare
+from oodml.runs.results.table import collect, read_results
+from oodml.runs.store.cells import CellStore
+from oodml.runs.work import Resources
 
 Overwrite = Literal["missing", "always", "never"]
 
 
 class CellsFailed(OodmlError):
     """Some cells could not be computed; the others are kept."""
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """A spec opened in a folder: its cells and where their results lie."""
-
-    spec: BenchmarkSpec
-    folder: Path
-    cells: list[Cell]
-    bench: Workbench
-
-    @classmethod
-    def open(cls, spec: BenchmarkSpec, folder: Path, device: str = "auto") -> Benchmark:
-        """Load data, features and ladder (computing what is missing) and list the cells."""
-        bench = Workbench.open(spec, folder, device)
-        manifest = bench.table.manifest
-        cells = grid(
-            spec,
-            dataset_fingerprint=bench.dataset.fingerprint,
-            ladder=bench.ladder.name,
-            ladder_sha256=bench.ladder.sha256,
-            levels=bench.level_numbers(),
-            backbone=str(manifest["backbone"]),
-            features_key=bench.table.key,
-        )
-        write_json(folder / "spec.json", spec.resolved())
-        write_plan(folder, cells)
-        return cls(spec, folder, cells, bench)
-
-    @property
-    def store(self) -> CellStore:
-        return CellStore(self.folder)
-
-    def missing(self) -> list[Cell]:
-        return [cell for cell in self.cells if not self.store.is_done(cell)]
 
 
 def run(
@@ -72,8 +36,9 @@ def run(
 ) -> pd.DataFrame:
     """Run a benchmark spec and return its tidy results table.
 
-    Cells that are done are kept, so the same call continues an interrupted one. The table holds
-    a row per (cell, metric); see ``oodml.runs.store``.
+    Cells that are done are kept, so the same call continues an interrupted one; calls that run at
+    the same time on one folder, on one machine or several, share its cells. The table holds a row
+    per (cell, metric); see :mod:`oodml.runs.results.row` for its columns.
 
     Args:
         spec: path of a TOML spec, its content as a dictionary, or a BenchmarkSpec.
@@ -87,46 +52,89 @@ def run(
     Raises:
         UsageError: a wrong spec.
         CellsFailed: some cells failed; all others are stored and in ``results.parquet``.
+
+    Twelve classes of three-dimensional vectors, and a ladder of two levels on them:
+
+    >>> import os, tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np, oodml
+    >>> from oodml.core.vectors import VectorTable, write_vectors
+    >>> from oodml.datasets.added import Handed, add_dataset
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> home = os.environ.get("OODML_HOME")
+    >>> os.environ["OODML_HOME"] = str(folder / "home")
+    >>> rng = np.random.default_rng(0)
+    >>> labels = np.repeat(np.arange(12), 8)
+    >>> vectors = rng.normal(size=(12, 3))[labels] + 0.3 * rng.normal(size=(96, 3))
+    >>> ids = tuple(f"item-{i}" for i in range(96))
+    >>> classes = {"label": tuple(f"class-{c}" for c in labels)}
+    >>> write_vectors(folder / "toy.parquet", VectorTable(ids, vectors.astype(np.float32), classes))
+    >>> toy = add_dataset("toy", "vectors", Handed(table=folder / "toy.parquet"))
+    >>> results = oodml.run(
+    ...     {
+    ...         "schema_version": 1,
+    ...         "name": "example",
+    ...         "dataset": "toy",
+    ...         "seeds": [0],
+    ...         "features": {"backbone": "identity"},
+    ...         "ladder": {"levels": 2, "shots": [2], "episodes": 2},
+    ...         "training": {"steps": 5, "batch_size": 12, "embedding_dim": 4},
+    ...         "evaluation": {"shots": [2], "episodes": 2},
+    ...         "methods": [{"name": "frozen"}, {"name": "triplet"}],
+    ...     },
+    ...     folder / "out",
+    ...     executor="serial",
+    ... )
+    >>> recall = results[results["metric"] == "recall_at_1"]
+    >>> recall[["label", "level", "seed"]].to_records(index=False).tolist()
+    [('frozen', 0, 0), ('triplet', 0, 0), ('frozen', 1, 0), ('triplet', 1, 0)]
+    >>> if home is None:
+    ...     del os.environ["OODML_HOME"]
+    ... else:
+    ...     os.environ["OODML_HOME"] = home
     """
     if workers < 1 or threads < 1:
         raise UsageError(f"workers and threads must be at least 1, got {workers} and {threads}")
     launch = get_executor(executor)
     checked = as_spec(spec)
     folder = Path(out) if out is not None else Path("runs") / checked.name
-    benchmark = Benchmark.open(checked, folder, device)
-    store = benchmark.store
+    plan = _plan(checked, folder, device, overwrite)
+    store = CellStore(folder)
     if overwrite == "always":
-        store.discard(benchmark.cells)
-    todo = [] if overwrite == "never" else benchmark.missing()
-    kept = len(benchmark.cells) - len(benchmark.missing())
-    if kept and todo:
-        console.print(f"{kept} of {len(benchmark.cells)} cells are done already; continuing")
-    failures: list[tuple[Cell, str]] = []
+        store.discard(cell.run_id for cell in plan.cells)
+    done = {cell.run_id for cell in plan.cells if store.is_done(cell.run_id)}
+    failures: list[tuple[str, str]] = []
     try:
-        if todo:
-            with progress_task(f"cells of {checked.name}", len(benchmark.cells)) as task:
-                task.advance(kept)
-                job = Job(checked, folder, device, threads, workers)
-                for cell, failure in launch(job, todo):
+        if overwrite != "never" and len(done) < len(plan.cells):
+            if done:
+                console.print(
+                    f"{len(done)} of {len(plan.cells)} cells are done already; continuing"
+                )
+            with progress_task(f"cells of {checked.name}", len(plan.cells)) as task:
+                task.advance(len(done))
+                job = Job(folder, Resources(device, threads), workers, len(plan.cells) - len(done))
+                for outcome in launch(job):
+                    if outcome.run_id in done:  # before, or told by another worker
+                        continue
+                    done.add(outcome.run_id)
                     task.advance()
-                    if failure is not None:
-                        failures.append((cell, failure))
-                        console.print(f"failed: {cell.title}: {failure}", style="red")
+                    if outcome.failure is not None:
+                        failures.append((outcome.title, outcome.failure))
+                        console.print(f"failed: {outcome.title}: {outcome.failure}", style="red")
     finally:
-        path = collect(store, benchmark.cells, benchmark.bench.level_columns())
+        path = collect(store, plan.cells)
     if failures:
-        cell, reason = failures[0]
+        title, reason = failures[0]
         raise CellsFailed(
-            f"{len(failures)} of {len(benchmark.cells)} cells failed, the first: {cell.title}: "
+            f"{len(failures)} of {len(plan.cells)} cells failed, the first: {title}: "
             f"{reason} (all reasons in {folder / 'failed'}); the others are in {path}"
         )
     return read_results(path)
 
 
-def as_spec(spec: BenchmarkSpec | Path | str | dict[str, object]) -> BenchmarkSpec:
-    """A BenchmarkSpec from a path, a dictionary or itself."""
-    if isinstance(spec, BenchmarkSpec):
-        return spec
-    if isinstance(spec, dict):
-        return parse_spec(spec)
-    return load_spec(spec)
+def _plan(spec: BenchmarkSpec, folder: Path, device: str, overwrite: Overwrite) -> Plan:
+    if overwrite == "never" and (folder / PLAN_FILE).is_file():
+        plan = read_plan(folder)
+        if plan.spec_sha256 == spec.sha256:
+            return plan
+    return prepare(spec, folder, device)

@@ -1,177 +1,112 @@
-"""What all cells of a benchmark share: data set, features, ladder. Built once a process."""
+"""What all cells of a setting share. A worker opens it and only reads; ``prepare`` made it all."""
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
+from torch import nn
 
-from oodml.core.errors import IntegrityError, OodmlError, UsageError
-from oodml.core.files import read_json, write_json
-from oodml.core.progress import console
+from oodml.core.errors import IntegrityError, UsageError
 from oodml.datasets import ClassDataset, load_dataset
-from oodml.features import FeatureTable, extract_features
 from oodml.features.extract import PRECISIONS
 from oodml.features.preprocessing import Preprocessing
 from oodml.features.registry import create_backbone
-from oodml.methods import Dims, Method
-from oodml.runs.spec import BenchmarkSpec
-from oodml.shift import Ladder, Level, generate_ladder, load_ladder
-from oodml.training import AugmentedImages, CachedFeatures, Embedder, ItemSource, TrainingSettings
+from oodml.runs.items_file import read_items
+from oodml.runs.plan.cell import Cell
+from oodml.runs.plan.conditions import ConditionContext, get_condition
+from oodml.runs.plan.settings import Setting
+from oodml.runs.plan.split import ItemTable, Split
+from oodml.shift import Ladder
+from oodml.shift.ladder.file import read_ladder
+from oodml.training import AugmentedImages, CachedFeatures, ItemSource, TrainingSettings
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Workbench:
-    """Everything a cell needs besides its own fields."""
+    """Everything a cell needs besides its own fields.
 
-    dataset: ClassDataset
-    table: FeatureTable
+    Attributes:
+        features: float32 [N, D], memory-mapped, row i belongs to ``items.ids[i]``.
+        device: Lightning Fabric accelerator.
+    """
+
+    setting: Setting
+    items: ItemTable
+    features: NDArray[np.float32]
     ladder: Ladder
-    spec: BenchmarkSpec
     device: str
+    _sources: dict[tuple[float, bool], AugmentedImages] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def open(cls, spec: BenchmarkSpec, folder: Path, device: str = "auto") -> Workbench:
-        """Load the data set, extract or open its features, generate or open the ladder.
+    def open(cls, folder: Path, setting: Setting, device: str = "auto") -> Workbench:
+        """Open a prepared setting. Neither data set nor backbone is loaded, nothing hashed again.
 
         Raises:
-            UsageError: names in the spec that do not exist.
-            DataError, IntegrityError: data or files that cannot be used.
+            IntegrityError: features or ladder are missing, or not the plan's.
         """
-        dataset = load_dataset(spec.dataset)
-        table = extract_features(
-            dataset,
-            spec.features.backbone,
-            image_size=spec.features.image_size,
-            batch_size=spec.features.batch_size,
-            precision=spec.features.precision,
-            device=device,
-        )
-        ladder = _ladder(spec, dataset, table, folder / "ladder")
-        return cls(dataset, table, ladder, spec, device)
-
-    def level(self, index: int) -> Level:
-        return self.ladder.levels[index]
-
-    def level_numbers(self) -> list[int]:
-        """The levels the spec asks for; UsageError when the ladder has no such level."""
-        if self.spec.levels is None:
-            return [level.index for level in self.ladder.levels]
-        outside = [i for i in self.spec.levels if not 0 <= i < len(self.ladder.levels)]
-        if outside:
-            raise UsageError(
-                f"levels: {outside[0]} is not in the ladder, "
-                f"which has levels 0 to {len(self.ladder.levels) - 1}"
+        items, matrix = read_items(folder / setting.items_file)
+        if matrix.key != setting.features_key:
+            raise IntegrityError(
+                f"{folder / setting.items_file}: has features of key {matrix.key[:12]}, the plan "
+                f"was made with {setting.features_key[:12]}; `oodml run` makes it again"
             )
-        return sorted(self.spec.levels)
+        ladder = read_ladder(folder / setting.ladder_folder)
+        if ladder.sha256 != setting.ladder_sha256:
+            raise IntegrityError(
+                f"{folder / setting.ladder_folder}: ladder {ladder.sha256[:12]}, the plan was made "
+                f"with {setting.ladder_sha256[:12]}; `oodml run` makes it again"
+            )
+        return cls(setting, items, matrix.open(len(items.ids)), ladder, device)
 
-    def level_columns(self) -> dict[int, dict[str, Any]]:
-        """Columns about each level for the results table."""
-        return {
-            level.index: {
-                "shift": level.shift,
-                "shift_measure": self.ladder.measure,
-                "train_classes": len(level.train),
-                "val_classes": len(level.val),
-                "test_classes": len(level.test),
-                "test_images": len(self.items(level.test)[0]),
-            }
-            for level in self.ladder.levels
-        }
+    def splits(self, condition: str, level: int) -> list[Split]:
+        """The splits of a condition on one level, in the order of their draws."""
+        return get_condition(condition)(ConditionContext(self.ladder, self.items, (level,)))
 
-    def items(self, classes: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows of all images of ``classes``, and their place in ``classes``: int64 [n] each."""
-        place = {name: position for position, name in enumerate(classes)}
-        position_of_label = np.array(
-            [place.get(name, -1) for name in self.table.class_names], dtype=np.int64
-        )
-        positions = position_of_label[self.table.labels]
-        rows = np.flatnonzero(positions >= 0)
-        return rows, positions[rows]
+    def split(self, cell: Cell) -> Split:
+        """The items of a cell."""
+        return next(one for one in self.splits(cell.condition, cell.level) if one.draw == cell.draw)
 
     def fabric(self, settings: TrainingSettings) -> Fabric:
         return Fabric(accelerator=self.device, devices=1, precision=PRECISIONS[settings.precision])
 
     def source(self, settings: TrainingSettings) -> ItemSource:
-        """Inputs of the embedder in the settings' mode."""
+        """Inputs of the model in the settings' mode; one of a kind for the workbench's life."""
         if settings.mode == "head":
-            return CachedFeatures(self.table.features)
-        preprocessing = create_backbone(self.spec.features.backbone).preprocessing
-        if preprocessing is None:
+            return CachedFeatures(self.features)
+        if self.preprocessing is None:
             raise UsageError('training.mode "network" needs a backbone on images; use "head"')
-        sized: Preprocessing = preprocessing.at_size(self.spec.features.image_size)
-        return AugmentedImages(self.dataset, sized, settings.min_crop, settings.flip)
+        key = (settings.min_crop, settings.flip)
+        if key not in self._sources:
+            self._sources[key] = AugmentedImages(self.dataset, self.preprocessing, *key)
+        return self._sources[key]
 
-    def embedder(self, method: Method, settings: TrainingSettings) -> Embedder:
-        """A fresh embedder; its head's weights come from torch's generator as it stands."""
-        from torch import nn
+    def trunk(self, settings: TrainingSettings) -> nn.Module:
+        """What is below the head: a fresh backbone in mode "network", else nothing.
 
-        trunk: nn.Module = nn.Identity()
-        if settings.mode == "network":
-            trunk = create_backbone(self.spec.features.backbone).module
-        dim = self.table.features.shape[1]
-        dims = Dims(dim, settings.embedding_dim, 0)
-        return Embedder.of(method, trunk, dims, settings.freeze_batch_norm)
+        Building one may draw from torch's generator, so it is built anew for every cell.
+        """
+        if settings.mode == "head":
+            return nn.Identity()
+        return create_backbone(self.setting.backbone).module
 
+    @cached_property
+    def dataset(self) -> ClassDataset:
+        """The data set with its images; only mode "network" needs them."""
+        dataset = load_dataset(self.setting.dataset)
+        if dataset.fingerprint != self.setting.dataset_fingerprint:
+            raise IntegrityError(
+                f"data set {dataset.name!r} has fingerprint {dataset.fingerprint[:12]}, the plan "
+                f"was made with {self.setting.dataset_fingerprint[:12]}; run the benchmark again"
+            )
+        return dataset
 
-def _ladder(
-    spec: BenchmarkSpec, dataset: ClassDataset, table: FeatureTable, folder: Path
-) -> Ladder:
-    """The spec's ladder; a generated one is kept in ``folder`` and reused while it fits."""
-    wanted = spec.ladder
-    if wanted.path is not None:
-        ladder = load_ladder(wanted.path)
-        _check_fits(ladder, dataset, wanted.path)
-        return ladder
-    identity = {**wanted.model_dump(mode="json"), "features": table.key}
-    made_from = folder / "made_from.json"
-    if made_from.is_file() and read_json(made_from) == identity:
-        try:
-            return load_ladder(folder)
-        except OodmlError as error:
-            console.print(f"ladder made again: {error}", style="yellow")
-    ladder = generate_ladder(
-        table,
-        generator=wanted.generator,
-        levels=wanted.levels,
-        superclass_of=dataset.superclass_of,
-        default_split=_start(wanted.start, dataset),
-        val_fraction=wanted.val_fraction,
-        shots=wanted.shots,
-        episodes=wanted.episodes,
-        seed=wanted.seed,
-        **wanted.options,
-    )
-    ladder.save(folder)
-    write_json(made_from, identity)
-    return ladder
-
-
-def _start(start: str, dataset: ClassDataset) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """The partition a generator starts from; None for seeded random halves."""
-    if start == "conventional":
-        return dataset.default_split
-    if start == "halves":
-        middle = len(dataset.class_names) // 2
-        return dataset.class_names[:middle], dataset.class_names[middle:]
-    return None
-
-
-def _check_fits(ladder: Ladder, dataset: ClassDataset, path: Path) -> None:
-    used = {name for level in ladder.levels for name in (*level.train, *level.val, *level.test)}
-    missing = sorted(used - set(dataset.class_names))
-    if missing:
-        raise UsageError(
-            f"ladder.path {path}: class {missing[0]!r} (of {len(missing)}) is not in data set "
-            f"{dataset.name!r}"
-        )
-    known = ladder.dataset_fingerprint
-    if known and known != dataset.fingerprint:
-        raise IntegrityError(
-            f"ladder.path {path}: made for data with fingerprint {known[:12]}, but "
-            f"{dataset.name!r} here has {dataset.fingerprint[:12]}; make the ladder again or use the same data"
-        )
+    @cached_property
+    def preprocessing(self) -> Preprocessing | None:
+        """What images go through before the backbone; None for a backbone on vectors."""
+        found = create_backbone(self.setting.backbone).preprocessing
+        return found.at_size(self.setting.image_size) if found is not None else None

@@ -14,7 +14,7 @@ may be hard to tell apart whatever one trained on. Three controls separate the t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -64,11 +64,16 @@ def level_controls(
 
 
 def reverse_level(ladder: Ladder, index: int) -> Level:
-    """The level with its sides changed over: trained on its test side, tested on the other."""
+    """The level with its sides changed over: trained on its test side, tested on the other.
+
+    The shift is the same, for the distance is symmetric; ``train`` and ``val`` are the level's test
+    classes, split by the ladder's seed.
+
+    Raises:
+        UsageError: no such level, or a ladder without controls.
+    """
     level = _level(ladder, index)
-    entry = level.controls.get("reverse")
-    if not entry:
-        raise UsageError(f"ladder {ladder.name!r} names no reverse of level {index}")
+    entry = _control(ladder, level, "reverse")
     train, val = tuple(entry["train"]), tuple(entry["val"])
     return Level(
         index=index,
@@ -84,7 +89,14 @@ def reverse_level(ladder: Ladder, index: int) -> Level:
 
 
 def size_matched_levels(ladder: Ladder, index: int) -> tuple[Level, ...]:
-    """Random class subsets of the starting partition, as small as the level; may be empty."""
+    """Random splits of the starting partition with as few classes a side as the level.
+
+    Three of them, each with its own measured shift; none where the level lost no class, for then
+    its gallery is as large as that of every other level.
+
+    Raises:
+        UsageError: no such level.
+    """
     level = _level(ladder, index)
     return tuple(
         Level(
@@ -102,35 +114,49 @@ def size_matched_levels(ladder: Ladder, index: int) -> tuple[Level, ...]:
     )
 
 
+class CeilingImages(NamedTuple):
+    """Images of the same classes on two sides: class name -> sorted image ids, no id on both."""
+
+    train: dict[str, list[str]]
+    test: dict[str, list[str]]
+
+
 def ceiling_images(
     ladder: Ladder, index: int, images_of: Mapping[str, Sequence[str]]
-) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+) -> CeilingImages:
     """Images of the test classes to train on and to test on, for the in-distribution ceiling.
+
+    Which image goes where is ranked by a seeded hash of its id, so it does not depend on order;
+    half of each class goes to either side, at least two images. Test classes with fewer than four
+    images stand on neither; the ladder names them (``controls["ceiling"]["too_few_images"]``).
+    What is compared with the ceiling must be scored on its ``test`` images.
 
     Args:
         images_of: class name -> all its image ids.
 
-    Returns:
-        Two mappings class name -> sorted image ids. Which image goes where is ranked by a seeded
-        hash of its id, so it does not depend on order; each class has two or more on both sides.
+    Raises:
+        UsageError: no such level, a ladder without controls, or a class that has no images, or too
+            few, in ``images_of``.
     """
-    entry = _level(ladder, index).controls.get("ceiling")
-    if not entry:
-        raise UsageError(
-            f"ladder {ladder.name!r} names no in-distribution ceiling of level {index}"
-        )
+    level = _level(ladder, index)
+    entry = _control(ladder, level, "ceiling")
     train: dict[str, list[str]] = {}
     test: dict[str, list[str]] = {}
     for name in entry["classes"]:
         if name not in images_of:
             raise UsageError(f"class {name!r} of level {index} has no images in this data set")
+        if len(images_of[name]) < _CEILING_IMAGES:
+            raise UsageError(
+                f"class {name!r} of level {index} has {len(images_of[name])} image(s) here, its "
+                f"ceiling needs {_CEILING_IMAGES}; is it the data set the ladder was made for?"
+            )
         ranked = sorted(
             images_of[name],
             key=lambda image: (derived_seed("ceiling", entry["seed"], image), image),
         )
         count = int(np.clip(round(entry["image_share"] * len(ranked)), 2, len(ranked) - 2))
         train[name], test[name] = sorted(ranked[:count]), sorted(ranked[count:])
-    return train, test
+    return CeilingImages(train, test)
 
 
 def _size_matched(
@@ -164,3 +190,13 @@ def _level(ladder: Ladder, index: int) -> Level:
             f"ladder {ladder.name!r} has levels 0 to {len(ladder.levels) - 1}, not {index}"
         )
     return ladder.levels[index]
+
+
+def _control(ladder: Ladder, level: Level, name: str) -> Mapping[str, Any]:
+    entry: Mapping[str, Any] | None = level.controls.get(name)
+    if not entry:
+        raise UsageError(
+            f"ladder {ladder.name!r} names no {name} of level {level.index}: it was imported "
+            "without features; import it with a data set or features"
+        )
+    return entry

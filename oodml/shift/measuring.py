@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.stats
 
 from oodml.core.errors import DataError, UsageError
 from oodml.core.progress import track
+from oodml.core.statistics import kendall_tau
 from oodml.shift.distance.labelled import LabelledFeatures
 from oodml.shift.ladder.model import Ladder
 from oodml.shift.measures import MEASURES, sides_of
@@ -65,13 +65,5 @@ def measure_ladder(
         rows.append({k: v for function in functions for k, v in function(sides).items()})
     names = tuple(rows[0])
     values = np.array([[row[name] for name in names] for row in rows])
-    order = np.arange(len(rows))
-    tau = tuple(kendall_tau(order, values[:, column]) for column in range(len(names)))
-    return LadderMeasurement(names, values, tau)
-
-
-def kendall_tau(first: np.ndarray, second: np.ndarray) -> float:
-    """Kendall's tau-b of two sequences; NaN when one of them is constant or has one entry."""
-    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
-        return float("nan")
-    return float(scipy.stats.kendalltau(first, second).statistic)
+    tau = kendall_tau(np.arange(len(rows)), values.T)
+    return LadderMeasurement(names, values, tuple(tau.tolist()))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from oodml.core.files import atomic_path
+from oodml.core.figures import save_figure
 from oodml.shift.distance.means import ClassMeans
 from oodml.shift.ladder.model import Ladder
 
@@ -26,7 +26,6 @@ _STYLE: dict[str, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "svg.hashsalt": "oodml",
     "svg.fonttype": "none",
 }
 
@@ -52,7 +51,7 @@ def plot_ladder(
         for name, figure in drawn.items():
             for ending in ("png", "svg"):
                 written.append(folder / f"{name}.{ending}")
-                _save(figure, written[-1])
+                save_figure(figure, written[-1])
     return written
 
 
@@ -212,11 +211,3 @@ def _figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
-
-
-def _save(figure: Figure, path: Path) -> None:
-    ending = path.suffix[1:]
-    # Without a date equal input gives equal files.
-    metadata = {"Date": None} if ending == "svg" else {"Software": None}
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format=ending, dpi=160, metadata=metadata)

@@ -109,13 +109,7 @@ _registry: Registry[type[SelectionRule]] = Registry(
 
 def register_selection_rule(name: str) -> Callable[[S], S]:
     """Class decorator: make a SelectionRule available as ``name``."""
-
-    def add(rule: S) -> S:
-        _registry.register(name)(rule)
-        rule.name = name
-        return rule
-
-    return add
+    return _registry.register_class(name)
 
 
 def create_selection_rule(name: str, **options: object) -> SelectionRule:

@@ -11,7 +11,9 @@ import oodml
 from oodml.core.vectors import read_vectors
 from oodml.evaluation import load_ranks, report_from_ranks
 from oodml.reports import summarise
-from oodml.runs import load_spec, read_results
+from oodml.runs import class_sums, load_spec, read_results
+from oodml.runs.plan.plan_file import read_plan
+from oodml.runs.store.cells import CellStore
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 
@@ -50,3 +52,36 @@ def test_embeddings_v1() -> None:
     assert table.vectors.shape == (288, 16)
     assert np.isfinite(table.vectors).all()
     assert table.columns["label"][0] == "class-00"
+
+
+def test_spec_v2() -> None:
+    spec = load_spec(FIXTURES / "v2" / "spec.toml")
+    assert spec.conditions == ("forward", "reverse", "ceiling")
+    assert [task.name for task in spec.tasks()] == ["retrieval", "k-shot", "few-shot"]
+    assert spec.methods()[1].training.steps == 10
+
+
+def test_results_v2() -> None:
+    results = read_results(FIXTURES / "v2" / "results.parquet")
+    assert set(results["condition"]) == {"forward", "reverse", "ceiling"}
+    assert set(results["task"]) == {"retrieval", "k-shot", "few-shot"}
+    forward = results[(results["condition"] == "forward") & (results["task"] == "retrieval")]
+    summary = summarise(forward)
+    assert summary.labels[0] == "frozen"
+    assert len(summary.levels) == 2
+
+
+def test_plan_and_record_of_a_v2_folder() -> None:
+    plan = read_plan(FIXTURES / "v2")
+    results = read_results(FIXTURES / "v2")
+    assert {cell.run_id for cell in plan.cells} == set(results["run_id"])
+    run_id = next((FIXTURES / "v2" / "cells").iterdir()).name
+    record = CellStore(FIXTURES / "v2").record(run_id)
+    assert record is not None
+    stored = results[results["run_id"] == run_id].set_index("metric")["value"]
+    assert {row["metric"]: row["value"] for row in record["rows"]} == stored.to_dict()
+    one = results[(results["run_id"] == run_id) & (results["metric"] == "recall_at_1")]
+    sums = class_sums(FIXTURES / "v2", one, "recall_at_1")
+    assert sums["sum"].sum() / sums["count"].sum() == pytest.approx(
+        stored["recall_at_1"], abs=1e-12
+    )

@@ -12,7 +12,7 @@ import pytest
 from oodml.core.archives import extract_archive
 from oodml.core.errors import DataError, IntegrityError, OodmlError, UsageError
 from oodml.core.files import atomic_folder, atomic_path, read_json, write_json
-from oodml.core.hashing import derived_seed, sha256_array, sha256_json
+from oodml.core.hashing import derived_seed, sha256_json
 from oodml.core.progress import readable_seconds
 from oodml.core.registry import Registry
 from oodml.core.vectors import VectorTable, read_vectors, write_vectors
@@ -31,12 +31,8 @@ def test_registry_refuses_duplicates_and_suggests_near_names() -> None:
         registry.register("Bad Name")
 
 
-def test_hashes_do_not_depend_on_key_order_or_memory_layout() -> None:
+def test_hashes_do_not_depend_on_key_order() -> None:
     assert sha256_json({"a": 1, "b": [2]}) == sha256_json({"b": [2], "a": 1})
-    array = np.arange(12, dtype=np.float32).reshape(3, 4)
-    assert sha256_array(array) == sha256_array(np.asfortranarray(array))
-    assert sha256_array(array) == sha256_array(array.astype(">f4"))
-    assert sha256_array(array) != sha256_array(array.reshape(4, 3))
     assert derived_seed("a", 1) != derived_seed("a", 2)
     assert 0 <= derived_seed("a", 1) < 2**63
 

@@ -13,11 +13,11 @@ from oodml.core.errors import DataError, UsageError
 from oodml.core.vectors import VectorTable, write_vectors
 from oodml.evaluation import evaluate
 from oodml.evaluation.search.neighbours import nearest_neighbours
+from oodml.reports.figure import save_figure
 from oodml.reports.image_lookup import find_images
 from oodml.reports.pictures import (
     per_class_picture,
     retrieval_picture,
-    save_picture,
     spread_queries,
 )
 
@@ -75,10 +75,10 @@ def test_retrieval_picture_marks_wrong_neighbours(data, tmp_path):
             assert (axes[line, place + 1].get_xlabel() != "") == wrong
     assert "worst" in axes[1, 0].get_xlabel()
     for ending in ("png", "svg"):
-        save_picture(picture, tmp_path / f"p.{ending}")
+        save_figure(picture, tmp_path / f"p.{ending}")
         assert (tmp_path / f"p.{ending}").stat().st_size > 1000
     with pytest.raises(UsageError, match="png"):
-        save_picture(picture, tmp_path / "p.gif")
+        save_figure(picture, tmp_path / "p.gif")
 
 
 @pytest.mark.parametrize("classes", [6, 100])
@@ -95,7 +95,7 @@ def test_per_class_picture(classes, tmp_path):
         assert [bar.get_width() for bar in axis.patches[:6]] == pytest.approx(expected)
     else:
         assert axis.lines[0].get_ydata() == pytest.approx(expected)
-    save_picture(picture, tmp_path / "classes.png")
+    save_figure(picture, tmp_path / "classes.png")
 
 
 def test_images_by_id(tmp_path):

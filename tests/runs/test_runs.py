@@ -14,56 +14,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from small_specs import SPEC, opened, records, toml
 
 import oodml
 from oodml.cli import run_command
 from oodml.core.errors import IntegrityError, OodmlError, UsageError
 from oodml.evaluation import load_ranks, report_from_ranks
-from oodml.runs import Benchmark, load_spec, read_results
-from oodml.runs.benchmark import CellsFailed
-from oodml.runs.spec import parse_spec
-
-SPEC: dict[str, Any] = {
-    "schema_version": 1,
-    "name": "small",
-    "dataset": "toy",
-    "seeds": [0, 1],
-    "features": {"backbone": "identity"},
-    "ladder": {"levels": 3, "shots": [2], "episodes": 2},
-    "training": {"steps": 20, "batch_size": 24, "embedding_dim": 8, "learning_rate": 0.01},
-    "evaluation": {"shots": [2], "episodes": 2},
-    "methods": [
-        {"name": "frozen"},
-        {"name": "sec-triplet", "eta": 0.1},
-        {"name": "weight-transfer", "adaptation_steps": 5},
-        {"name": "adapted-histogram", "adaptation_steps": 5},
-    ],
-}
-
-
-def toml(spec: dict[str, Any]) -> str:
-    lines = []
-    tables = []
-    for key, value in spec.items():
-        if isinstance(value, dict):
-            tables.append(
-                f"[{key}]\n" + "\n".join(f"{k} = {json.dumps(v)}" for k, v in value.items())
-            )
-        elif key == "methods":
-            tables += [
-                "[[methods]]\n" + "\n".join(f"{k} = {json.dumps(v)}" for k, v in method.items())
-                for method in value
-            ]
-        else:
-            lines.append(f"{key} = {json.dumps(value)}")
-    return "\n".join([*lines, *tables]) + "\n"
-
-
-@pytest.fixture
-def spec_file(tmp_path: Path, vector_data: str) -> Path:
-    path = tmp_path / "small.toml"
-    path.write_text(toml(SPEC))
-    return path
+from oodml.runs import CellsFailed, load_spec, parse_spec, read_results
+from oodml.runs.prepare import prepare
+from oodml.runs.run_cell import run_cell
 
 
 def test_a_benchmark_gives_a_tidy_table(spec_file: Path, tmp_path: Path) -> None:
@@ -85,18 +44,18 @@ def test_every_number_can_be_derived_again(spec_file: Path, tmp_path: Path) -> N
 
     out = tmp_path / "out"
     results = oodml.run(spec_file, out, executor="serial")
-    benchmark = Benchmark.open(load_spec(spec_file), out)
-    for cell in benchmark.cells:
+    plan, bench, _ = opened(load_spec(spec_file), out)
+    for cell in plan.cells:
         rows = results[results["run_id"] == cell.run_id].set_index("metric")["value"]
         again = report_from_ranks(load_ranks(out / "cells" / cell.run_id / "ranks.parquet"))
         for name, value in again.metrics.items():
             assert value == rows[name]
         if cell.method == "sec-triplet":
             weights = load_file(out / "cells" / cell.run_id / "embedder.safetensors")
-            test, labels = benchmark.bench.items(benchmark.bench.level(cell.level).test)
-            rows_in = np.asarray(benchmark.bench.table.features[test], np.float64)
+            test = bench.split(cell).test
+            rows_in = np.asarray(bench.features[test.rows], np.float64)
             embedded = rows_in @ weights["head.weight"].T + weights["head.bias"]
-            recall = oodml.evaluate(embedded, labels).metrics["recall_at_1"]
+            recall = oodml.evaluate(embedded, test.labels).metrics["recall_at_1"]
             assert recall == pytest.approx(rows["recall_at_1"], abs=1e-9)
 
 
@@ -139,19 +98,19 @@ def test_a_killed_run_continues_to_the_same_table(
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
-    while len(list(out.glob("cells/*/DONE"))) < 3:
+    while len(records(out)) < 3:
         assert process.poll() is None, process.communicate()[0].decode()
         assert time.monotonic() < deadline, "no cell was finished"
         time.sleep(0.01)
     os.killpg(process.pid, sent)
     output = process.communicate(timeout=60)[0].decode()
-    done = len(list(out.glob("cells/*/DONE")))
+    done = len(records(out))
     assert 3 <= done < len(whole["run_id"].unique()), "it was stopped on the way"
     assert "Traceback" not in output
     if sent == signal.SIGINT:
         assert process.returncode == 130, output
         assert "continues where it stopped" in output
-    before = {p: p.stat().st_mtime_ns for p in out.glob("cells/*/metrics.json")}
+    before = {p: p.stat().st_mtime_ns for p in records(out).values()}
     oodml.run(spec_file, out, executor="serial")
     pd.testing.assert_frame_equal(read_results(out), whole)
     assert all(p.stat().st_mtime_ns == at for p, at in before.items() if p.exists()), "kept as is"
@@ -162,7 +121,7 @@ def test_only_missing_cells_are_computed(spec_file: Path, tmp_path: Path) -> Non
 
     out = tmp_path / "out"
     first = oodml.run(spec_file, out, executor="serial")
-    times = {p: p.stat().st_mtime_ns for p in out.glob("cells/*/metrics.json")}
+    times = {p: p.stat().st_mtime_ns for p in records(out).values()}
     gone = sorted(times)[0]
     shutil.rmtree(gone.parent)
     never = oodml.run(spec_file, out, executor="serial", overwrite="never")
@@ -189,17 +148,17 @@ def test_a_failing_cell_keeps_the_others(spec_file: Path, tmp_path: Path) -> Non
     assert len(list((out / "failed").glob("*.json"))) == 6
 
 
-def test_the_run_id_holds_everything_but_names(spec_file: Path, tmp_path: Path) -> None:
+def test_the_run_id_holds_everything_but_what_is_about(spec_file: Path, tmp_path: Path) -> None:
     import dataclasses
 
-    cell = Benchmark.open(load_spec(spec_file), tmp_path / "out").cells[-1]
-    assert dataclasses.replace(cell, dataset="x", ladder="y").run_id == cell.run_id
+    from oodml.runs.plan.cell import ABOUT
+
+    cell = prepare(load_spec(spec_file), tmp_path / "out").cells[-1]
     for field in dataclasses.fields(cell):
-        if field.name in ("dataset", "ladder"):
-            continue
         old = getattr(cell, field.name)
-        new = old + 1 if isinstance(old, int) else {"x": 1} if isinstance(old, dict) else old + "x"
-        assert dataclasses.replace(cell, **{field.name: new}).run_id != cell.run_id, field.name
+        new = "other" if not isinstance(old, int) else old + 1
+        other = dataclasses.replace(cell, **{field.name: new})
+        assert (other.run_id == cell.run_id) == (field.name in ABOUT), field.name
 
 
 def test_a_ladder_of_other_data_is_refused(spec_file: Path, tmp_path: Path) -> None:
@@ -217,7 +176,7 @@ def test_a_ladder_of_other_data_is_refused(spec_file: Path, tmp_path: Path) -> N
 
 def test_a_ladder_file_serves_as_well_as_a_generated_one(spec_file: Path, tmp_path: Path) -> None:
     first = oodml.run(spec_file, tmp_path / "out", executor="serial")
-    (tmp_path / "out" / "ladder").rename(tmp_path / "kept")
+    (tmp_path / "out/ladders/toy-oodml-3").rename(tmp_path / "kept")
     spec_file.write_text(toml(dict(SPEC, ladder={"path": "kept"})))
     second = oodml.run(spec_file, tmp_path / "again", executor="serial")
     pd.testing.assert_frame_equal(first, second)
@@ -235,7 +194,7 @@ def test_a_ladder_file_serves_as_well_as_a_generated_one(spec_file: Path, tmp_pa
         ({"methods": [{"name": "triplet"}, {"name": "triplet"}]}, "stands more than once"),
         ({"methods": []}, "'methods'"),
         ({"seeds": [1, 1]}, "distinct"),
-        ({"schema_version": 9}, "this oodml reads 1"),
+        ({"schema_version": 9}, "this oodml reads 1 and 2"),
         ({"name": "Not a name"}, "'name'"),
         ({"evaluation": {"metrics": []}}, "'evaluation.metrics'"),
         (
@@ -291,10 +250,10 @@ def test_status_tells_done_failed_and_open(
     out = tmp_path / "out"
     assert run_command(["status", str(spec_file), "--out", str(out)]) == 1
     assert "nothing has run here yet" in capsys.readouterr().err
-    Benchmark.open(load_spec(spec_file), out)
+    prepare(load_spec(spec_file), out)
     assert run_command(["status", str(spec_file), "--out", str(out), "--json"]) == 0
     state = json.loads(capsys.readouterr().out)
-    assert state == {"cells": 21, "done": 0, "failed": [], "open": 21}
+    assert state == {"cells": 21, "done": 0, "failed": [], "running": 0, "open": 21}
     oodml.run(spec_file, out, executor="serial")
     assert run_command(["status", str(spec_file), "--out", str(out)]) == 0
     assert "21 done, 0 failed, 0 open" in capsys.readouterr().out
@@ -308,23 +267,19 @@ def test_best_val_never_opens_the_test_side(
     spec = parse_spec(
         dict(SPEC, training=dict(SPEC["training"], selection="best-val", evaluate_every=5))
     )
-    benchmark = Benchmark.open(spec, tmp_path / "out")
-    from oodml.runs import run_cell
-
-    opened: set[int] = set()
+    plan, bench, store = opened(spec, tmp_path / "out")
+    seen: set[int] = set()
     original = CachedFeatures.training_batch
 
     def watched(self: CachedFeatures, indices: np.ndarray, seed: int) -> Any:
-        opened.update(int(i) for i in indices)
+        seen.update(int(i) for i in indices)
         return original(self, indices, seed)
 
     monkeypatch.setattr(CachedFeatures, "training_batch", watched)
-    cell = next(c for c in benchmark.cells if c.method == "sec-triplet")
-    run_cell.run_cell(cell, benchmark.bench, benchmark.store)
-    level = benchmark.bench.level(cell.level)
-    assert opened <= set(benchmark.bench.items(level.train)[0].tolist()), "train classes only"
-    timing = json.loads((benchmark.store.path(cell) / "timing.json").read_text())
-    assert timing["kept_step"] % 5 == 0
+    cell = next(c for c in plan.cells if c.method == "sec-triplet")
+    assert run_cell(cell, bench, store) is None
+    assert seen <= set(bench.split(cell).train.rows.tolist()), "train classes only"
+    assert store.record(cell.run_id)["kept_step"] % 5 == 0  # type: ignore[index]
 
 
 def test_results_of_another_schema_are_refused(spec_file: Path, tmp_path: Path) -> None:
@@ -412,12 +367,11 @@ def test_metrics_of_the_whole_set_have_a_value_without_an_interval(
     assert whole[["low", "high"]].isna().all(axis=None)
     assert whole["interval"].str.startswith("none").all()
     frozen = whole[(whole["label"] == "frozen") & (whole["metric"] == "nmi_oodml")]
-    bench = Benchmark.open(load_spec(spec_file), out).bench
-    level = bench.level(0)
-    test, labels = bench.items(level.test)
-    features = np.asarray(bench.table.features[test])
+    bench = opened(load_spec(spec_file), out)[1]
+    level, test = bench.ladder.levels[0], bench.splits("forward", 0)[0].test
+    features = np.asarray(bench.features[test.rows])
     classes = len(level.train) + len(level.val)
-    again = oodml.evaluate(features, labels, ["nmi_oodml"], train_classes=classes)
+    again = oodml.evaluate(features, test.labels, ["nmi_oodml"], train_classes=classes)
     assert frozen["value"].tolist() == [again.metrics["nmi_oodml"]]
     assert frozen["n"].tolist() == [len(test)]
 

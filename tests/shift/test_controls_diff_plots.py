@@ -54,6 +54,13 @@ def test_ceiling_splits_the_images_of_the_test_classes(data, ladder):
         assert not set(train[name]) & set(test[name])
         assert sorted(train[name] + test[name]) == sorted(images[name])
         assert len(train[name]) in (3, 4)
+    few = images | {ladder.levels[1].test[0]: ["a", "b", "c"]}
+    with pytest.raises(UsageError, match=r"has 3 image\(s\) here, its ceiling needs 4"):
+        ceiling_images(ladder, 1, few)
+    bare = replace(ladder, levels=(replace(ladder.levels[0], controls={}),))
+    for control in (lambda: ceiling_images(bare, 0, images), lambda: reverse_level(bare, 0)):
+        with pytest.raises(UsageError, match="imported without features"):
+            control()
     again = ceiling_images(ladder, 1, {n: ids[::-1] for n, ids in images.items()})
     assert again == (train, test)
 

@@ -18,10 +18,10 @@ from oodml import generate_ladder, load_ladder
 from oodml.core.errors import DataError, UsageError
 from oodml.core.hashing import sha256_file
 from oodml.shift.distance.labelled import LabelledFeatures
+from oodml.shift.formats import read_split_file
 from oodml.shift.formats.dataset_card import write_dataset_card
 from oodml.shift.formats.draft import ladder_of_draft
 from oodml.shift.formats.oml_table import write_oml_tables
-from oodml.shift.formats.read import read_split_file
 
 AUTHORS_FIDS = [8.5912, 14.3345, 32.1780, 43.5843, 63.2861, 86.1238, 101.1723, 123.0311]
 AUTHORS_CLASSES = [98, 98, 98, 98, 98, 86, 74, 62]
@@ -128,7 +128,7 @@ def test_torn_and_missing_files(tmp_path):
     with pytest.raises(DataError, match="no such file"):
         read_split_file(tmp_path / "none.pkl")
     (tmp_path / "split.yaml").write_text("x")
-    with pytest.raises(UsageError, match="yaml' is not known"):
+    with pytest.raises(UsageError, match=r"no format is known by '\.yaml'.*oml \(\.csv\)"):
         read_split_file(tmp_path / "split.yaml")
 
 

@@ -8,8 +8,8 @@ from shift_reference import PapersHeuristic, clustered, frechet_sqrtm, frechet_s
 
 from oodml.core.errors import UsageError
 from oodml.shift import class_means
-from oodml.shift.generators import GENERATORS, Problem
-from oodml.shift.generators.oodml import OodmlOptions
+from oodml.shift.generators import Problem
+from oodml.shift.generators.oodml import SwapHeuristic
 from oodml.shift.start import class_units, starting_sides
 
 
@@ -22,7 +22,7 @@ def problem_of(classes=40, dims=24, seed=0, images=3, superclass_of=None):
 
 
 def search(problem, **options):
-    found = GENERATORS.get("oodml").search(problem, OodmlOptions(**options))
+    found = SwapHeuristic(**options).search(problem)
     names = problem.means.names
     return {
         (p.stage, p.step): ([names[i] for i in p.left], [names[i] for i in p.right], p.shift)

@@ -245,7 +245,7 @@ def bad(**changes):
         ({"levels": 13}, UsageError, "13 levels out of 12 classes"),
         ({"levels": 0}, UsageError, "at least 1"),
         ({"generator": "oodm"}, UsageError, "did you mean oodml"),
-        ({"iteration": 3}, UsageError, "did you mean iterations"),
+        ({"iteration": 3}, UsageError, "did you mean 'iterations'"),
         ({"iterations": "many"}, UsageError, "expected int"),
         ({"targets": [3.0, 2.0, 1.0]}, UsageError, "growing"),
         ({"targets": [3.0]}, UsageError, "1 targets for 3 levels"),

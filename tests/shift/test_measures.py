@@ -6,7 +6,6 @@ import itertools
 
 import numpy as np
 import pytest
-import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shift_reference import clustered, frechet_sqrtm, frechet_svd
@@ -16,7 +15,7 @@ from oodml.core.errors import DataError, UsageError
 from oodml.shift.distance.labelled import LabelledFeatures
 from oodml.shift.measures import MEASURES, sides_of
 from oodml.shift.measures.sliced_wasserstein import sliced_distance
-from oodml.shift.measuring import kendall_tau, measure_ladder
+from oodml.shift.measuring import measure_ladder
 
 
 def split(seed=0, classes=10, dims=5, images=4, transform=lambda x: x, order=None):
@@ -169,17 +168,6 @@ def test_subsample_is_seeded():
     values = [value("energy", sides)["energy"] for sides in few]
     assert values[0] == values[1] != values[2]
     assert few[0].left_images.shape == (20, 5)
-
-
-def test_kendall_tau():
-    rng = np.random.default_rng(0)
-    a, b = rng.permutation(8), rng.integers(0, 4, 8)
-    assert kendall_tau(a, b) == pytest.approx(scipy.stats.kendalltau(a, b).statistic)
-    pairs = list(itertools.combinations(range(8), 2))
-    concordant = sum(np.sign((a[i] - a[j]) * (b[i] - b[j])) for i, j in pairs)
-    untied = sum(b[i] != b[j] for i, j in pairs)
-    assert kendall_tau(a, b) == pytest.approx(concordant / np.sqrt(len(pairs) * untied))
-    assert np.isnan(kendall_tau(a, np.ones(8)))
 
 
 def test_a_ladder_through_its_own_and_other_measures():

@@ -13,14 +13,20 @@ from shift_reference import clustered, frechet_svd
 from oodml import generate_ladder
 from oodml.core.errors import UsageError
 from oodml.shift import class_means
-from oodml.shift.distance.gram import centred_gram, frechet_from_gram
+from oodml.shift.distance.gram import frechet_from_gram
 from oodml.shift.distance.swap_values import FINE, swap_distances, swap_moments
-from oodml.shift.generators import GENERATORS, Problem
+from oodml.shift.generators import Problem
 from oodml.shift.generators.large import Moments, large_start, moved
 from oodml.shift.generators.mass_swap import exchange
+from oodml.shift.generators.oodml import SwapHeuristic
 from oodml.shift.generators.removal import removal_stage
-from oodml.shift.generators.steepest import SteepestOptions
+from oodml.shift.generators.steepest import Steepest
 from oodml.shift.start import class_units, starting_sides
+
+
+def gram_of(rows):
+    centred = rows - rows.mean(axis=0)
+    return centred @ centred.T
 
 
 def problem_of(classes=24, dims=30, seed=0, images=3, **changes):
@@ -50,7 +56,7 @@ def all_swaps(means, left, right):
 @given(st.integers(4, 14), st.integers(4, 14), st.integers(2, 40), st.integers(0, 10**6))
 def test_all_swaps_at_once_price_like_brute_force(n1, n2, dims, seed):
     rows = np.random.default_rng(seed).normal(size=(n1 + n2, dims)) * np.logspace(0, -1, dims)
-    gram = centred_gram(rows)
+    gram = gram_of(rows)
     left, right = np.arange(n1), np.arange(n1, n1 + n2)
     values = swap_distances(gram, left, right, FINE)
     total = np.trace(gram) / len(gram)
@@ -63,7 +69,7 @@ def test_all_swaps_at_once_price_like_brute_force(n1, n2, dims, seed):
 
 def test_mean_and_trace_terms_are_exact():
     rows = np.random.default_rng(0).normal(size=(20, 6))
-    gram = centred_gram(rows)
+    gram = gram_of(rows)
     left, right = np.arange(12), np.arange(12, 20)
     moments = swap_moments(gram, left, right)
     for i, j in itertools.product(range(12), range(8)):
@@ -79,7 +85,7 @@ def test_mean_and_trace_terms_are_exact():
 @pytest.mark.parametrize("sign", [1, -1])
 def test_each_step_is_the_best_of_all_swaps(seed, sign):
     problem = problem_of(seed=seed)
-    found = GENERATORS.get("steepest").search(problem, SteepestOptions())
+    found = Steepest().search(problem)
     stage = "harder" if sign == 1 else "easier"
     path = [found[0]] + [p for p in found if p.stage == stage]
     assert len(path) >= 3
@@ -94,21 +100,19 @@ def test_each_step_is_the_best_of_all_swaps(seed, sign):
 @pytest.mark.parametrize("seed", range(3))
 def test_steepest_beats_the_heuristic(seed):
     problem = problem_of(80, 60, seed)
-    steepest = [p.shift for p in GENERATORS.get("steepest").search(problem, SteepestOptions())]
-    entry = GENERATORS.get("oodml")
-    heuristic = [p.shift for p in entry.search(problem, entry.options(iterations=60))]
+    steepest = [p.shift for p in Steepest().search(problem)]
+    heuristic = [p.shift for p in SwapHeuristic(iterations=60).search(problem)]
     assert max(steepest) >= max(heuristic)
     assert min(steepest) < min(heuristic)
 
 
 def test_restarts_and_annealing_are_seeded_and_never_worse():
     problem = problem_of()
-    entry = GENERATORS.get("steepest")
-    plain = entry.search(problem, SteepestOptions())
-    more = [entry.search(problem, SteepestOptions(restarts=2, annealing=40)) for _ in range(2)]
+    plain = Steepest().search(problem)
+    more = [Steepest(restarts=2, annealing=40).search(problem) for _ in range(2)]
     assert [p.shift for p in more[0]] == [p.shift for p in more[1]]
     assert {p.stage.split()[0] for p in more[0]} >= {"restart", "annealed", "harder"}
-    restarted = entry.search(problem, SteepestOptions(restarts=2))
+    restarted = Steepest(restarts=2).search(problem)
     assert max(p.shift for p in restarted) >= max(p.shift for p in plain)
     assert min(p.shift for p in restarted) <= min(p.shift for p in plain)
 
@@ -277,13 +281,11 @@ def test_leap_never_ends_below_the_heuristic_and_keeps_the_limits():
     units = class_units(means, None, False)
     left, right = starting_sides(means, units, None, (), (), 0)
     fixed = np.zeros(40, bool)
-    entry = GENERATORS.get("steepest")
-    oodml = GENERATORS.get("oodml")
     free = Problem(means, left, right, units, fixed, 4, None, None, 0)
-    heuristic = max(p.shift for p in oodml.search(free, oodml.options()))
-    assert max(p.shift for p in entry.search(free, SteepestOptions())) >= heuristic
+    heuristic = max(p.shift for p in SwapHeuristic().search(free))
+    assert max(p.shift for p in Steepest().search(free)) >= heuristic
     held = Problem(means, left, right, units, fixed, 4, None, 0.03, 0)
     counts = {s: means.images[side].sum() for s, side in (("left", left), ("right", right))}
-    for partition in entry.search(held, SteepestOptions()):
+    for partition in Steepest().search(held):
         for side, count in counts.items():
             assert abs(means.images[getattr(partition, side)].sum() - count) <= 0.03 * count + 1

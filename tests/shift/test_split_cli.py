@@ -10,6 +10,7 @@ from shift_reference import clustered
 
 from oodml.cli import split, split_inputs
 from oodml.core.vectors import VectorTable, write_vectors
+from oodml.shift.formats import Origin
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_overwrite(run, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "text"),
     [
-        (("--option", "histori=3"), "did you mean history"),
+        (("--option", "histori=3"), "did you mean 'history'"),
         (("--option", "history"), "NAME=VALUE"),
         (("--targets", "1,x"), "--targets"),
         (("--overwrite", "maybe"), "never, missing or always"),
@@ -140,7 +141,7 @@ def test_export_and_import_again(run, ladder, tmp_path, monkeypatch):
     images: dict[str, list[str]] = {}
     for name, image in zip(names, ids, strict=True):
         images.setdefault(str(name), []).append(image)
-    monkeypatch.setattr(split, "images_of", lambda _: images)
+    monkeypatch.setattr(Origin, "images_of", lambda _: images)
     assert run("export", ladder, "--format", "oml", "--out", tmp_path / "oml")[0] == 0
     table = tmp_path / "oml" / "level_0_test.csv"
     assert run("import", table, "--out", tmp_path / "back", "--dataset", "toy")[0] == 0
@@ -166,3 +167,36 @@ def test_import_of_the_authors_file(run, shared_data, tmp_path):
     levels = json.loads(text)["levels"]
     assert levels[5]["shift"] == pytest.approx(86.1238, abs=1e-4)
     assert run("show", tmp_path / "cars")[0] == 0
+
+
+def test_what_there_is_to_choose_from(run):
+    code, text, _ = run("list", "--json")
+    parts = json.loads(text)
+    assert code == 0
+    assert {"oodml", "steepest", "target"} <= set(parts["generators"])
+    assert parts["generators"]["target"]["options"]["restarts"]["default"] == 1
+    assert "energy" in parts["measures"]
+    assert parts["backbones"]["conv4"] == {
+        "dim": 128, "image_size": 28, "pretraining": "none",
+    }  # fmt: skip
+    assert parts["formats"]["oml"] | {"summary": ""} == {
+        "summary": "", "endings": [".csv"], "reads": True, "writes": True,
+    }  # fmt: skip
+    code, text, _ = run("list")
+    assert code == 0
+    assert "annealing_temperature" in text
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        (["import", "x.json", "--format", "huggingface", "--out", "o"], "can only be written"),
+        (["import", "x.json", "--format", "om", "--out", "o"], "did you mean oml"),
+    ],
+)
+def test_formats_say_what_they_cannot(run, tmp_path, monkeypatch, flags, text):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.json").write_text("{}")
+    code, _, error = run(*flags)
+    assert code == 2
+    assert text in error

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from oodml.evaluation.threads import available_threads, one_blas_thread, run_in_threads
+from oodml.core.threads import available_threads, one_blas_thread, run_in_threads
 
 _ROUNDS = 100
 _PIECE_CELLS = 1 << 18  # similarities of one piece: what stays in a core's cache

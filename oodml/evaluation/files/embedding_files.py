@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
+from oodml.core.parquet import read_table, text_columns
 from oodml.core.vectors import read_vectors
 
 
@@ -92,8 +93,8 @@ def read_columns(path: Path, needed: Sequence[str]) -> dict[str, tuple[str, ...]
     Raises:
         DataError: a file that cannot be read, or one of the columns ``needed`` is not there.
     """
-    read = _parquet_columns if path.suffix.lower() == ".parquet" else _csv_columns
-    columns = read(path)
+    is_parquet = path.suffix.lower() == ".parquet"
+    columns = text_columns(read_table(path)) if is_parquet else _csv_columns(path)
     for name in needed:
         if name not in columns:
             raise DataError(f"{path}: no column {name!r} (found: {', '.join(columns)})")
@@ -116,23 +117,6 @@ def _csv_columns(path: Path) -> dict[str, tuple[str, ...]]:
                 f"{path}: data row {number + 1} has {len(line)} cells, the header {len(header)}"
             )
     return {name.strip(): tuple(line[i] for line in lines) for i, name in enumerate(header)}
-
-
-def _parquet_columns(path: Path) -> dict[str, tuple[str, ...]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path}: not a readable Parquet file ({error})") from None
-    return {
-        name: tuple("" if value is None else str(value) for value in table[name].to_pylist())
-        for name in table.column_names
-        if not pa.types.is_nested(table.schema.field(name).type)
-    }
 
 
 def _rows_with_ids(path: Path, ids: Path | None) -> _Rows:

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from oodml.core.errors import DataError, IntegrityError
-from oodml.core.files import atomic_path
+from oodml.core.errors import IntegrityError
+from oodml.core.parquet import read_table, write_table
 from oodml.evaluation.ranks.table import PositiveRanks
 
 _SCHEMA_VERSION = 1
@@ -45,8 +44,7 @@ def save_ranks(ranks: PositiveRanks, path: Path) -> None:
         "class_names": list(ranks.class_names),
     }
     table = pa.table(columns).replace_schema_metadata({_METADATA_KEY: json.dumps(about).encode()})
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    write_table(path, table)
 
 
 def load_ranks(path: Path) -> PositiveRanks:
@@ -56,12 +54,7 @@ def load_ranks(path: Path) -> PositiveRanks:
         DataError: no such file, or not Parquet.
         IntegrityError: columns missing, or impossible ranks (not ascending, outside the gallery).
     """
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path}: not a readable Parquet file ({error})") from None
+    table = read_table(path)
     about = _about(path, table)
     offsets, ranks, before, after = _lists(path, table)
     code_of = {name: code for code, name in enumerate(about["class_names"])}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
-from oodml.evaluation.threads import available_threads, run_in_threads
+from oodml.core.threads import available_threads, run_in_threads
 
 Similarity = Literal["cosine", "dot", "euclidean"]
 _EINSUM_BUFFER = 8192  # longer rows einsum adds in pieces that depend on the rows around

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from oodml.core.threads import available_threads, one_blas_thread, run_in_threads
 from oodml.evaluation.inputs.pairing import Pairing, class_runs
 from oodml.evaluation.inputs.prepare import PreparedRows
 from oodml.evaluation.ranks.engines import compiled
-from oodml.evaluation.threads import available_threads, one_blas_thread, run_in_threads
 
 # Up to this size insertion in a compiled loop is quicker than a product and a sort a class.
 _SMALL_CLASS = 128

@@ -6,6 +6,7 @@ instead of per-query values, with the same results.
 
 from __future__ import annotations
 
+from oodml.core.statistics import kendall_tau
 from oodml.evaluation.uncertainty.ags import (
     ags,
     ags_bootstrap,
@@ -25,7 +26,7 @@ from oodml.evaluation.uncertainty.paired import (
     permutation_test_of,
 )
 from oodml.evaluation.uncertainty.separable import Separation, separable_from_best
-from oodml.evaluation.uncertainty.stability import kendall_tau, rank_stability
+from oodml.evaluation.uncertainty.stability import rank_stability
 
 __all__ = [
     "ClassSums",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from math import ceil
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -16,9 +17,11 @@ from oodml.evaluation.uncertainty.estimates import Estimate
 from oodml.evaluation.uncertainty.paired import paired_bootstrap_of
 from oodml.evaluation.uncertainty.sign_flips import sign_flip_p_values
 
+K = TypeVar("K", bound=Hashable)
+
 
 @dataclass(frozen=True)
-class Separation:
+class Separation(Generic[K]):
     """One method against the best.
 
     Attributes:
@@ -29,14 +32,14 @@ class Separation:
         separable: whether the adjusted p is at most 1 - level.
     """
 
-    best: str
+    best: K
     difference: Estimate
     p_value: float
     separable: bool
 
 
 def separable_from_best(
-    methods: Mapping[str, ClassSums],
+    methods: Mapping[K, ClassSums],
     *,
     higher_is_better: bool = True,
     average: Average = "micro",
@@ -44,7 +47,7 @@ def separable_from_best(
     resamples: int = 10_000,
     seed: int = 0,
     paired_seeds: bool = True,
-) -> dict[str, Separation]:
+) -> dict[K, Separation[K]]:
     """For each method, whether it is behind the best by more than other test classes would undo.
 
     The best is the method of highest (or lowest) mean over runs; of equal ones the first.

@@ -5,30 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oodml.core.errors import DataError
+from oodml.core.statistics import kendall_tau
 from oodml.evaluation.uncertainty.bootstrap import interval
 from oodml.evaluation.uncertainty.class_sums import check_settings
 from oodml.evaluation.uncertainty.estimates import Estimate
-
-
-def kendall_tau(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Kendall's tau-b between two scorings of M methods: [..., M] and [..., M] -> [...].
-
-    tau_b = (concordant - discordant) / sqrt((pairs not tied in first) * (... in second)); NaN where
-    a scoring ties all methods. Source: Kendall 1945.
-
-    >>> kendall_tau(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 3.0, 2.0, 4.0])).round(4).item()
-    0.6667
-    """
-    left, right = np.triu_indices(first.shape[-1], 1)
-    a = np.sign(first[..., left] - first[..., right])
-    b = np.sign(second[..., left] - second[..., right])
-    scale = np.sqrt((a != 0).sum(axis=-1) * (b != 0).sum(axis=-1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        tau: NDArray[np.float64] = (a * b).sum(axis=-1) / scale
-    return tau
 
 
 def rank_stability(

@@ -8,12 +8,33 @@ seed, so that untrained features are the same everywhere with the same torch ver
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from oodml.features.backbone import Backbone
 from oodml.features.preprocessing import Preprocessing
-from oodml.features.registry import Backbone, register_backbone
+from oodml.features.registry import register_backbone
 
 _WIDTH = 32
+
+
+class Conv4(nn.Sequential):
+    """Four blocks, then all that is left of the image as one row: 28 -> 14 -> 7 -> 4 -> 2."""
+
+    def __init__(self) -> None:
+        blocks = [_block(1), *(_block(_WIDTH) for _ in range(3))]
+        super().__init__(*blocks, nn.Flatten())
+
+    def forward_features(self, images: Tensor) -> Tensor:
+        """float32 [B, 1, 28, 28] -> feature maps [B, 32, 2, 2]."""
+        maps = images
+        for block in list(self)[:-1]:
+            maps = block(maps)
+        return maps
+
+    def forward_head(self, maps: Tensor, pre_logits: bool = True) -> Tensor:
+        """Feature maps -> features [B, 128]; there is no classifier, whatever ``pre_logits``."""
+        features: Tensor = self[-1](maps)
+        return features
 
 
 def _block(inputs: int) -> nn.Sequential:
@@ -25,13 +46,15 @@ def _block(inputs: int) -> nn.Sequential:
     )
 
 
+def _build() -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Conv4().eval()
+
+
 @register_backbone("conv4")
 def conv4() -> Backbone:
     """128 features of a 28 x 28 grey image; no pretraining."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        blocks = [_block(1), _block(_WIDTH), _block(_WIDTH), _block(_WIDTH)]
-    module = nn.Sequential(*blocks, nn.Flatten()).eval()  # 28 -> 14 -> 7 -> 4 -> 2
     preprocessing = Preprocessing(
         size=28,
         resize=28,
@@ -41,4 +64,4 @@ def conv4() -> Backbone:
         channels="L",
         invert=True,
     )
-    return Backbone("conv4", module, _WIDTH * 2 * 2, preprocessing, "none")
+    return Backbone("conv4", _WIDTH * 2 * 2, preprocessing, "none", _build)

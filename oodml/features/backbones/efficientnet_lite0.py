@@ -11,9 +11,11 @@ import re
 from typing import Any
 
 import torch
+from torch import nn
 
-from oodml.features.backbones.timm_hub import import_timm, timm_preprocessing
-from oodml.features.registry import Backbone, register_backbone
+from oodml.features.backbone import Backbone
+from oodml.features.backbones.timm_hub import import_timm, timm_backbone
+from oodml.features.registry import register_backbone
 
 _ARCHITECTURE = "tf_efficientnet_lite0"
 _OUTSIDE = {
@@ -42,15 +44,14 @@ _WITHOUT_EXPANSION = {
 @register_backbone("tf_efficientnet_lite0")
 def tf_efficientnet_lite0() -> Backbone:
     """1,280 pooled features; ImageNet-1k supervised; 224 px."""
+    return timm_backbone(_ARCHITECTURE, pretraining="ImageNet-1k", build=_without_classifier)
+
+
+def _without_classifier() -> nn.Module:
     module = classifier_network()
     module.reset_classifier(0)
-    return Backbone(
-        _ARCHITECTURE,
-        module.eval(),
-        module.num_features,
-        timm_preprocessing(module.default_cfg),
-        "ImageNet-1k",
-    )
+    network: nn.Module = module.eval()
+    return network
 
 
 def classifier_network() -> Any:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from torch import nn
 
-from oodml.features.registry import Backbone, register_backbone
+from oodml.features.backbone import Backbone
+from oodml.features.registry import register_backbone
 
 
 @register_backbone("identity")
 def identity() -> Backbone:
     """Given vectors as they are; ``dim`` 0 means "that of the data set"."""
-    return Backbone("identity", nn.Identity(), 0, None, "unknown (vectors given by the user)")
+    return Backbone(
+        name="identity",
+        dim=0,
+        preprocessing=None,
+        pretraining="unknown (vectors given by the user)",
+        build=nn.Identity,
+    )

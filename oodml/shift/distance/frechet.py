@@ -7,8 +7,8 @@ import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 
 from oodml.core.errors import DataError
+from oodml.core.threads import one_decomposition_thread
 from oodml.shift.distance.gram import Float, nuclear_norm
-from oodml.shift.threads import one_blas_thread
 
 _BLOCK = 2048
 
@@ -95,7 +95,7 @@ def root_trace(cov1: Float, cov2: Float) -> float:
         cov1, cov2 = cov1[np.ix_(alive, alive)], cov2[np.ix_(alive, alive)]
     if not len(cov1):
         return 0.0
-    with one_blas_thread(len(cov1)):
+    with one_decomposition_thread(len(cov1)):
         try:
             factor = scipy.linalg.cholesky(cov1, check_finite=False)
         except np.linalg.LinAlgError:
@@ -126,7 +126,7 @@ def _factor(cov: Float) -> Float:
 def root_trace_eps(cov1: Float, cov2: Float, eps: float) -> float:
     """Tr(((S1 + eps I)(S2 + eps I))^½)."""
     ridge = eps * np.eye(len(cov1))
-    with one_blas_thread(len(cov1)):
+    with one_decomposition_thread(len(cov1)):
         factor = scipy.linalg.cholesky(cov1 + ridge, lower=True)
         values = scipy.linalg.eigvalsh(factor.T @ (cov2 + ridge) @ factor)
     return float(np.sqrt(values.clip(min=0.0)).sum())

@@ -16,19 +16,10 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from oodml.shift.threads import one_blas_thread
+from oodml.core.threads import one_decomposition_thread
 
 Float = NDArray[np.float64]
 Index = NDArray[np.intp]
-
-
-def centred_gram(rows: Float) -> Float:
-    """K = X Xᵀ [C, C] of rows [C, D] with their common mean taken out, in float64.
-
-    The mean must go before the product: uncentred rows with a large offset cancel badly after it.
-    """
-    centred = rows - rows.mean(axis=0)
-    return np.asarray(centred @ centred.T)
 
 
 def double_centred(block: Float) -> Float:
@@ -38,7 +29,7 @@ def double_centred(block: Float) -> Float:
 
 def nuclear_norm(matrix: Float) -> float:
     """Sum of the singular values."""
-    with one_blas_thread(max(matrix.shape)):
+    with one_decomposition_thread(max(matrix.shape)):
         # numpy's driver (gesdd without vectors) falls through to the same dqds as scipy's, and is
         # called with less ceremony.
         return float(np.linalg.svd(matrix, compute_uv=False).sum())
@@ -67,6 +58,6 @@ def frechet_from_gram(gram: Float, left: Index, right: Index) -> float:
 
 def coordinates(gram: Float) -> Float:
     """Rows [n, n] whose Gram matrix is ``gram``: the same configuration in n dimensions."""
-    with one_blas_thread(len(gram)):
+    with one_decomposition_thread(len(gram)):
         values, vectors = scipy.linalg.eigh(gram)
     return np.asarray(vectors * np.sqrt(values.clip(min=0.0)))

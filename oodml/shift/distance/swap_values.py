@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from oodml.core.threads import one_decomposition_thread
 from oodml.shift.distance.gram import Float, Index, double_centred
-from oodml.shift.threads import one_blas_thread
 
 # Entries of a block of swaps priced together.
 _BLOCK_ENTRIES = 1 << 16
@@ -102,7 +102,7 @@ def swap_roots(gram: Float, left: Index, right: Index, rule: Quadrature = QUICK)
     """‖M‖_* [n1, n2] after each swap, by quadrature."""
     n1, n2 = len(left), len(right)
     block = double_centred(gram[np.ix_(left, right)])
-    with one_blas_thread(max(n1, n2)):
+    with one_decomposition_thread(max(n1, n2)):
         u, sigma, vt = np.linalg.svd(block, full_matrices=False)
         keep = sigma > 1e-12 * sigma[0]
         if not keep.any():

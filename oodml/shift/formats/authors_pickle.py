@@ -17,6 +17,7 @@ import numpy as np
 
 from oodml.core.errors import DataError
 from oodml.core.hashing import sha256_file
+from oodml.shift.formats.base import SplitFormat, register_format
 from oodml.shift.formats.draft import LevelDraft, SplitDraft
 from oodml.shift.ladder.episodes import EpisodeTable
 
@@ -66,6 +67,16 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) not in _ADMITTED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
         return _ADMITTED[module, name]
+
+
+@register_format("oodml-authors-pickle")
+class AuthorsPickle(SplitFormat):
+    """The ooDML authors' split files: levels, distances, validation classes and episodes."""
+
+    suffixes = (".pkl", ".pickle")
+
+    def read(self, path: Path, dataset: str) -> SplitDraft:
+        return read_authors_pickle(path, dataset)
 
 
 def read_authors_pickle(path: Path, dataset: str) -> SplitDraft:

@@ -9,9 +9,20 @@ from typing import Any
 from oodml.core.errors import DataError
 from oodml.core.files import read_json
 from oodml.core.hashing import sha256_file
+from oodml.shift.formats.base import SplitFormat, register_format
 from oodml.shift.formats.draft import LevelDraft, SplitDraft
 
 _WHAT = '{"levels": [{"train": [class names], "test": [...], "val": [...] (optional)}, ...]}'
+
+
+@register_format("class-lists")
+class ClassLists(SplitFormat):
+    """Plain JSON with train and test classes a level, as one writes it by hand."""
+
+    suffixes = (".json",)
+
+    def read(self, path: Path, dataset: str) -> SplitDraft:
+        return read_class_lists(path, dataset)
 
 
 def read_class_lists(path: Path, dataset: str) -> SplitDraft:

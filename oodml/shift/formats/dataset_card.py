@@ -7,15 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from oodml.core.files import atomic_path, write_json, write_text
+from oodml.core.files import write_json, write_text
 from oodml.core.hashing import sha256_file
-from oodml.shift.ladder.file import EPISODES_FILE, LADDER_FILE, save_ladder
-from oodml.shift.ladder.model import Ladder
+from oodml.core.parquet import write_table
+from oodml.shift.formats.base import Origin, SplitFormat, register_format
+from oodml.shift.ladder.model import EPISODES_FILE, LADDER_FILE, Ladder
 
 CLASSES_FILE = "classes.parquet"
 _PARQUET = "application/x-parquet"
+
+
+@register_format("huggingface")
+class HuggingFace(SplitFormat):
+    """The ladder as a Hugging Face data set: card, Croissant metadata, tables."""
+
+    def write(self, ladder: Ladder, folder: Path, origin: Origin) -> list[Path]:
+        homepage, citation = origin.attribution()
+        return write_dataset_card(
+            ladder, folder, licence=origin.licence, homepage=homepage, citation=citation
+        )
 
 
 def write_dataset_card(
@@ -26,7 +37,7 @@ def write_dataset_card(
     ``classes.parquet`` has a row per level and class (level, split, class, images), for viewers
     that read tables only. The licence is that of the class lists; the images stay where they are.
     """
-    save_ladder(ladder, folder)
+    ladder.save(folder)
     _write_classes(ladder, folder / CLASSES_FILE)
     write_json(folder / "croissant.json", croissant(ladder, folder, licence, homepage, citation))
     write_text(folder / "README.md", _card(ladder, licence, homepage, citation))
@@ -160,8 +171,7 @@ def _write_classes(ladder: Ladder, path: Path) -> None:
             "images": pa.array(columns[3], pa.int64()),
         }
     )
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    write_table(path, table)
 
 
 def _card(ladder: Ladder, licence: str, homepage: str, citation: str) -> str:

@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 
 from oodml.core.errors import DataError
+from oodml.shift.build import MEASURE, manifest_part
 from oodml.shift.controls import level_controls
 from oodml.shift.distance.labelled import LabelledFeatures
 from oodml.shift.distance.means import ClassMeans
-from oodml.shift.generate import MEASURE, manifest_part
 from oodml.shift.generators import Partition
 from oodml.shift.ladder.checks import IMPORTED, level_counts
 from oodml.shift.ladder.episodes import EpisodeTable, draw_episodes
 from oodml.shift.ladder.model import Ladder, Level
+from oodml.shift.rules import DEFAULTS
 from oodml.shift.validation_classes import split_validation
 
 
@@ -56,10 +57,10 @@ def ladder_of_draft(
     data: LabelledFeatures | None = None,
     *,
     dataset_fingerprint: str = "",
-    val_fraction: float = 0.25,
-    shots: Sequence[int] = (2, 5, 10),
-    episodes: int = 10,
-    seed: int = 0,
+    val_fraction: float = DEFAULTS.val_fraction,
+    shots: Sequence[int] = DEFAULTS.shots,
+    episodes: int = DEFAULTS.episodes,
+    seed: int = DEFAULTS.seed,
 ) -> Ladder:
     """A sealed ladder out of a foreign file's class lists.
 

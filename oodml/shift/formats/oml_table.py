@@ -17,11 +17,25 @@ from pathlib import Path
 from oodml.core.errors import DataError, UsageError
 from oodml.core.files import write_text
 from oodml.core.hashing import sha256_file
+from oodml.shift.formats.base import Origin, SplitFormat, register_format
 from oodml.shift.formats.draft import LevelDraft, SplitDraft
 from oodml.shift.ladder.model import Ladder, Level
 
 _COLUMNS = ("label", "path", "split", "is_query", "is_gallery")
 _SIDES = {"train": "train", "validation": "test", "val": "test", "test": "test"}
+
+
+@register_format("oml")
+class OmlTable(SplitFormat):
+    """OML's image table: CSV with label, path, split, is_query, is_gallery."""
+
+    suffixes = (".csv",)
+
+    def read(self, path: Path, dataset: str) -> SplitDraft:
+        return read_oml_table(path, dataset)
+
+    def write(self, ladder: Ladder, folder: Path, origin: Origin) -> list[Path]:
+        return write_oml_tables(ladder, origin.images_of(), folder)
 
 
 def read_oml_table(path: Path, dataset: str) -> SplitDraft:

@@ -1,16 +1,18 @@
-"""Ladder generators, a file each. Importing this package registers the built-in ones."""
+"""Ladder generators, a file each with one ``@register_generator("name")`` class."""
 
-from oodml.shift.generators import oodml as _oodml
-from oodml.shift.generators import steepest as _steepest
-from oodml.shift.generators import target as _target
-from oodml.shift.generators.problem import (
+from oodml.shift.generators.base import (
     GENERATORS,
     Generator,
-    Partition,
-    Problem,
+    create_generator,
     register_generator,
 )
+from oodml.shift.generators.problem import Partition, Problem
 
-__all__ = ["GENERATORS", "Generator", "Partition", "Problem", "register_generator"]
-
-del _oodml, _steepest, _target
+__all__ = [
+    "GENERATORS",
+    "Generator",
+    "Partition",
+    "Problem",
+    "create_generator",
+    "register_generator",
+]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from oodml.shift.generators.mass_swap import exchange
-from oodml.shift.generators.oodml import OodmlOptions, swap_heuristic
+from oodml.shift.generators.oodml import SwapHeuristic
 from oodml.shift.generators.problem import Problem
 from oodml.shift.generators.search import Search, State
 
@@ -24,7 +24,7 @@ def leap(search: Search, start: State) -> State:
     states = [start]
     if search.single:
         states.append(_along_the_gap(search, start))
-    for partition in swap_heuristic(search.problem, OodmlOptions(easier_iterations=0)):
+    for partition in SwapHeuristic(easier_iterations=0).swapped(search.problem):
         if search.within_limits(partition.left, partition.right):
             states.append(search.state(partition.left, partition.right))
     return max(states, key=lambda state: state.value)

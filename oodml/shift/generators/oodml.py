@@ -20,68 +20,96 @@ The released script has defects that shape its splits. Each is an option, on by 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from oodml.core.errors import UsageError
+from oodml.core.parameters import Parameter
 from oodml.core.progress import progress_task
 from oodml.shift.distance.gram import Float, Index
-from oodml.shift.generators.problem import Partition, Problem, register_generator
+from oodml.shift.generators.base import Generator, register_generator
+from oodml.shift.generators.problem import Partition, Problem
 
 
-@dataclass(frozen=True)
-class OodmlOptions:
-    """Options of generator ``oodml``; defaults are the papers' values.
+@register_generator("oodml")
+class SwapHeuristic(Generator):
+    """The papers' swap heuristic, harder and easier, with their class-removal stage.
 
-    Attributes:
-        swaps_per_iteration: pairs swapped in an iteration. The papers use 2 on about 100 classes a
-            side and 500 on SOP; None means 2, or a fiftieth of a side where that is more.
-        iterations: iterations in the harder direction.
-        easier_iterations: iterations in the easier direction (the script: 10 fewer).
-        history, easier_history: how many swaps a list position rests.
-        removal_iterations: iterations of the removal stage; 33 reach the papers' hardest split.
-            0 (default here) keeps the number of classes constant over the ladder.
-        removal_from: id (swaps so far) of the harder split removal starts from; None for the last.
-        record_before_swap: quirk: a state is recorded before its swap, so the last iteration's
-            swaps stand in no split (25 iterations of 2 end at id 48).
-        history_on_positions: quirk: what rests is the place in the list, not the class.
-        keep_lowering_swaps: quirk: removal keeps a swap that *lowers* the distance and deletes
-            otherwise. Repaired: it keeps a swap that raises the distance.
-        removal_ahead: quirk: removal decides on the features of the final state of the harder run,
-            one iteration ahead of the class names it starts from.
-        decision_eps: quirk: eps inside the square root in the removal stage's comparison.
-        repaired: turn all quirks off.
+    Defaults are the papers' values. The options called quirks are the script's defects.
     """
 
-    swaps_per_iteration: int | None = None
-    iterations: int = 25
-    easier_iterations: int = 15
-    history: int = 5
-    easier_history: int = 30
-    removal_iterations: int = 0
-    removal_from: int | None = None
-    record_before_swap: bool = True
-    history_on_positions: bool = True
-    keep_lowering_swaps: bool = True
-    removal_ahead: bool = True
-    decision_eps: float = 1e-8
-    repaired: bool = False
+    swaps_per_iteration: Parameter[int | None] = Parameter(
+        None,
+        "pairs swapped in an iteration (the papers: 2 on about 100 classes a side, 500 on SOP); "
+        "null: 2, or a fiftieth of a side where that is more",
+        kind=int,
+        minimum=1,
+    )
+    iterations = Parameter(25, "iterations in the harder direction", minimum=0)
+    easier_iterations = Parameter(
+        15, "iterations in the easier direction (the script: 10 fewer)", minimum=0
+    )
+    history = Parameter(5, "how many swaps a list position rests", minimum=0)
+    easier_history = Parameter(30, "the same in the easier direction", minimum=0)
+    removal_iterations = Parameter(
+        0,
+        "iterations of the removal stage; 33 reach the papers' hardest split, 0 keeps the number "
+        "of classes constant over the ladder",
+        minimum=0,
+    )
+    removal_from: Parameter[int | None] = Parameter(
+        None, "id (swaps so far) of the harder split removal starts from; null: the last", kind=int
+    )
+    record_before_swap = Parameter(
+        True,
+        "quirk: a state is recorded before its swap, so the last iteration's swaps stand in no "
+        "split (25 iterations of 2 end at id 48)",
+    )
+    history_on_positions = Parameter(
+        True, "quirk: what rests is the place in the list, not the class"
+    )
+    keep_lowering_swaps = Parameter(
+        True,
+        "quirk: removal keeps a swap that lowers the distance and deletes otherwise; repaired: it "
+        "keeps a swap that raises the distance",
+    )
+    removal_ahead = Parameter(
+        True,
+        "quirk: removal decides on the features of the final state of the harder run, one "
+        "iteration ahead of the class names it starts from",
+    )
+    decision_eps = Parameter(
+        1e-8, "quirk: eps inside the square root in the removal stage's comparison", minimum=0.0
+    )
+    repaired = Parameter(False, "turn all quirks off")
 
-    def resolved(self, side: int) -> OodmlOptions:
-        """With defaults that depend on the number of classes a side filled in, repairs applied."""
-        swaps = self.swaps_per_iteration
-        chosen = replace(self, swaps_per_iteration=max(2, side // 50) if swaps is None else swaps)
-        if self.repaired:
-            chosen = replace(
-                chosen,
-                record_before_swap=False,
-                history_on_positions=False,
-                keep_lowering_swaps=False,
-                removal_ahead=False,
-                decision_eps=0.0,
+    def search(self, problem: Problem) -> list[Partition]:
+        if problem.image_tolerance is not None:
+            raise UsageError(
+                "generator oodml swaps without regard to image counts; leave out image_tolerance, "
+                "or use generator target or steepest"
             )
-        return chosen
+        return self.swapped(problem)
+
+    def swapped(self, problem: Problem) -> list[Partition]:
+        """All recorded partitions, whatever image counts they have."""
+        start = _starting_sides(problem)
+        return _recorded(problem, start, self._resolved(min(len(start.left), len(start.right))))
+
+    def _resolved(self, side: int) -> SwapHeuristic:
+        """With the default that depends on the classes of a side filled in, repairs applied."""
+        swaps = self.swaps_per_iteration
+        chosen = self.replaced(swaps_per_iteration=max(2, side // 50) if swaps is None else swaps)
+        if not self.repaired:
+            return chosen
+        return chosen.replaced(
+            record_before_swap=False,
+            history_on_positions=False,
+            keep_lowering_swaps=False,
+            removal_ahead=False,
+            decision_eps=0.0,
+        )
 
 
 @dataclass
@@ -136,7 +164,7 @@ class _History:
 class _Heuristic:
     """The swap rule on the units of a problem."""
 
-    def __init__(self, problem: Problem, options: OodmlOptions) -> None:
+    def __init__(self, problem: Problem, options: SwapHeuristic) -> None:
         self._problem = problem
         self._options = options
         means = problem.means.means
@@ -191,22 +219,8 @@ class _Heuristic:
         )
 
 
-@register_generator("oodml", OodmlOptions)
-def oodml(problem: Problem, options: OodmlOptions) -> list[Partition]:
-    """The papers' swap heuristic, harder and easier, with their class-removal stage."""
-    if problem.image_tolerance is not None:
-        raise UsageError(
-            "generator oodml swaps without regard to image counts; leave out image_tolerance, or "
-            "use generator target or steepest"
-        )
-    return swap_heuristic(problem, options)
-
-
-def swap_heuristic(problem: Problem, options: OodmlOptions) -> list[Partition]:
-    """All recorded partitions of the heuristic, whatever image counts they have."""
-    start = _starting_sides(problem)
-    options = options.resolved(min(len(start.left), len(start.right)))
-    _check(options)
+def _recorded(problem: Problem, start: _Sides, options: SwapHeuristic) -> list[Partition]:
+    """The start, and what the three stages record of it."""
     heuristic = _Heuristic(problem, options)
     found = [heuristic.partition(start, "start", 0)]
     total = options.iterations + options.easier_iterations + options.removal_iterations
@@ -246,7 +260,7 @@ def _starting_sides(problem: Problem) -> _Sides:
 
 
 def _swaps(
-    heuristic: _Heuristic, start: _Sides, options: OodmlOptions, *, easier: bool
+    heuristic: _Heuristic, start: _Sides, options: SwapHeuristic, *, easier: bool
 ) -> Iterator[tuple[int, _Sides, bool]]:
     """States after each iteration: swaps so far, the sides, and whether the state is recorded."""
     assert options.swaps_per_iteration is not None
@@ -264,7 +278,7 @@ def _swaps(
         yield iteration * options.swaps_per_iteration, sides.copy(), recorded
 
 
-def _removal_origin(states: dict[int, _Sides], options: OodmlOptions) -> _Sides:
+def _removal_origin(states: dict[int, _Sides], options: SwapHeuristic) -> _Sides:
     if options.removal_from is None:
         return states[max(states)]
     if options.removal_from not in states:
@@ -277,7 +291,7 @@ def _removal_origin(states: dict[int, _Sides], options: OodmlOptions) -> _Sides:
 
 
 def _removal(
-    heuristic: _Heuristic, origin: _Sides, ahead: _Sides, options: OodmlOptions
+    heuristic: _Heuristic, origin: _Sides, ahead: _Sides, options: SwapHeuristic
 ) -> Iterator[tuple[int, _Sides]]:
     """States of the class lists after each removal iteration.
 
@@ -307,19 +321,3 @@ def _removal(
             new = heuristic.distance(decide)
         old = new
         yield iteration * count, names.copy()
-
-
-def _check(options: OodmlOptions) -> None:
-    for name in (
-        "iterations",
-        "easier_iterations",
-        "history",
-        "easier_history",
-        "removal_iterations",
-    ):
-        if getattr(options, name) < 0:
-            raise UsageError(
-                f"generator oodml: option {name} is {getattr(options, name)}, expected >= 0"
-            )
-    if options.swaps_per_iteration is not None and options.swaps_per_iteration < 1:
-        raise UsageError("generator oodml: option swaps_per_iteration must be at least 1")

@@ -1,14 +1,13 @@
-"""What a generator is given and what it gives back."""
+"""What a generator is given, and what it gives back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from oodml.core.registry import Registry
 from oodml.shift.distance.gram import Index
 from oodml.shift.distance.means import ClassMeans
 
@@ -62,54 +61,3 @@ class Problem:
         """A Partition with its exact shift, rows sorted so that equal sides give equal numbers."""
         one, other = np.sort(np.asarray(left, np.intp)), np.sort(np.asarray(right, np.intp))
         return Partition(one, other, self.means.frechet(one, other), stage, step)
-
-
-Search = Callable[[Problem, Any], list[Partition]]
-Refine = Callable[[Problem, Any, Partition, float], Partition]
-Adjust = Callable[[Problem], Problem]
-
-
-@dataclass(frozen=True)
-class Generator:
-    """A registered ladder generator.
-
-    Attributes:
-        options: dataclass of its options.
-        search: gives every partition worth being a level.
-        refine: moves a chosen partition nearer to its target; None to take it as it is.
-        adjust: fills in limits of the problem this generator has by default.
-    """
-
-    name: str
-    options: type[Any]
-    search: Search
-    refine: Refine | None
-    adjust: Adjust | None
-    summary: str
-
-
-GENERATORS: Registry[Generator] = Registry("generator")
-
-
-def register_generator(
-    name: str,
-    options: type[Any],
-    *,
-    refine: Refine | None = None,
-    adjust: Adjust | None = None,
-) -> Callable[[Search], Search]:
-    """Decorator: register a search ``(Problem, options) -> partitions`` as a ladder generator.
-
-    The search returns every partition worth being a level, in any order; levels are placed among
-    them afterwards. ``options`` is a dataclass whose fields are the generator's options.
-
-    Raises:
-        UsageError: the name is taken.
-    """
-
-    def add(search: Search) -> Search:
-        summary = (search.__doc__ or "").strip().split("\n")[0]
-        GENERATORS.register(name)(Generator(name, options, search, refine, adjust, summary))
-        return search
-
-    return add

@@ -2,223 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
-import numpy as np
-
-from oodml.core.errors import UsageError
-from oodml.core.hashing import derived_seed
+from oodml.core.parameters import Parameter
 from oodml.core.progress import progress_task
-from oodml.shift.distance.gram import Float
+from oodml.shift.generators.base import Generator, register_generator
+from oodml.shift.generators.climbing import (
+    SearchOptions,
+    easier,
+    harder,
+    make_search,
+    origins,
+    partition_of,
+    run_of,
+)
 from oodml.shift.generators.large import large_search, needs_large
-from oodml.shift.generators.leap import leap
-from oodml.shift.generators.problem import Partition, Problem, register_generator
-from oodml.shift.generators.search import Score, Search, State, value_of
-
-_ROUNDING = 1e-9
-
-
-def harder(values: Float) -> Float:
-    """Score of a search for great distances."""
-    return values
-
-
-def easier(values: Float) -> Float:
-    """Score of a search for small distances."""
-    return -values
-
+from oodml.shift.generators.problem import Partition, Problem
+from oodml.shift.generators.search import Score
 
 DIRECTIONS: dict[str, Score] = {"harder": harder, "easier": easier}
 
 
-@dataclass(frozen=True)
-class SteepestOptions:
-    """Options of generator ``steepest``.
-
-    Attributes:
-        max_steps: most swaps in one direction; None: until no swap helps (a local optimum).
-        swaps_per_step: swaps made at once while far from the optimum; 1 is true steepest ascent,
-            None means a 25th of a side, and fewer where they do not go together.
-        shortlist: swaps priced exactly in each step, out of all priced to about 1e-4.
-        leap: also climb from where many swaps at once, or the papers' heuristic, lead.
-        restarts: further runs from random starting partitions.
-        annealing: random swaps tried, with falling tolerance for bad ones, before each ascent.
-        annealing_temperature: tolerance at the start, as a share of the distance.
-        min_gain: relative gain of a step below which the search ends; 0: until no swap helps.
-        class_tolerance: how far the class count of a side may move while whole superclasses move.
-    """
-
-    max_steps: int | None = None
-    swaps_per_step: int | None = 1
-    shortlist: int = 12
-    leap: bool = True
-    restarts: int = 0
-    annealing: int = 0
-    annealing_temperature: float = 0.01
-    min_gain: float = 0.0
-    class_tolerance: float = 0.1
-
-
-@register_generator("steepest", SteepestOptions)
-def steepest(problem: Problem, options: SteepestOptions) -> list[Partition]:
+@register_generator("steepest")
+class Steepest(SearchOptions, Generator):
     """Best of all swaps by the true distance, up and down, to local optima; restarts, annealing."""
-    check_options(options)
-    if needs_large(problem):
-        return large_search(problem)
-    search = make_search(problem, options)
-    start = search.start()
-    found = [partition_of(search, start, "start", 0)]
-    with progress_task("searching swaps") as task:
-        for origin in origins(search, start, options):
-            for name, score in DIRECTIONS.items():
-                for partition in run_of(search, origin, name, score, options):
-                    found.append(partition)
-                    task.advance()
-    return found
 
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a climb starts: its name in stages, and the seed of its random choices."""
-
-    name: str
-    state: State
-    number: int
-
-
-def origins(search: Search, start: State, options: SteepestOptions) -> Iterator[Origin]:
-    """The start, a leap from it (see ``leap``), and seeded random partitions."""
-    yield Origin("", start, 0)
-    if options.leap:
-        yield Origin("leap ", leap(search, start), 0)
-    for number in range(1, options.restarts + 1):
-        yield Origin(f"restart {number} ", search.shuffled(start, _rng(search, number)), number)
-
-
-def run_of(
-    search: Search, origin: Origin, name: str, score: Score, options: SteepestOptions
-) -> Iterator[Partition]:
-    """Partitions of one climb, annealed before it if the options say so."""
-    here = origin.state
-    if origin.name:
-        yield partition_of(search, here, f"{origin.name}start", 0)
-    if options.annealing:
-        rng = _rng(search, "annealing", origin.number, name)
-        here = _anneal(search, here, score, options, rng)
-        yield partition_of(search, here, f"{origin.name}annealed {name}", 0)
-    for step, state in climb(search, here, score, options):
-        yield partition_of(search, state, origin.name + name, step)
-
-
-def _rng(search: Search, *what: str | int) -> np.random.Generator:
-    return np.random.default_rng(derived_seed("restart", search.problem.seed, *what))
-
-
-def make_search(problem: Problem, options: SteepestOptions) -> Search:
-    """The search within the problem's own limits."""
-    return Search(
-        problem,
-        problem.left,
-        problem.right,
-        image_tolerance=problem.image_tolerance,
-        class_tolerance=options.class_tolerance,
-        shortlist=options.shortlist,
+    max_steps: Parameter[int | None] = Parameter(
+        None, "most swaps in one direction; null: until no swap helps", kind=int, minimum=1
     )
 
+    @property
+    def most_steps(self) -> int | None:
+        return self.max_steps
 
-def climb(
-    search: Search, start: State, score: Score, options: SteepestOptions
-) -> Iterator[tuple[int, State]]:
-    """(swaps made so far, state) after each step, until no swap helps."""
-    most = options.swaps_per_step
-    if most is None:
-        most = max(1, min(len(start.left), len(start.right)) // 25)
-    if not search.single:
-        most = 1
-    state, made, size = start, 0, most
-    while options.max_steps is None or made < options.max_steps:
-        after, count = _together(search, state, score, size) if size > 1 else (None, 1)
-        if after is None:
-            after, count = _best(search, state, score, options.min_gain), 1
-        if after is None:
-            return
-        gained = value_of(score, after) - value_of(score, state)
-        enough = gained >= options.min_gain * state.value
-        state, made, size = after, made + count, min(most, 2 * count)
-        yield made, state
-        if not enough:
-            return
-
-
-def _together(search: Search, state: State, score: Score, size: int) -> tuple[State | None, int]:
-    """The state after several swaps at once, or None when fewer than two go well together.
-
-    Together they must give at least half of what they promise one by one; else fewer are tried.
-    """
-    moves = search.batch(state, score, size)
-    while len(moves) > 1:
-        after = search.after(state, [move for move, _ in moves])
-        promised = sum(gain for _, gain in moves)
-        if value_of(score, after) - value_of(score, state) >= 0.5 * promised:
-            return after, len(moves)
-        moves = moves[: len(moves) // 2]
-    return None, 1
-
-
-def _best(search: Search, state: State, score: Score, min_gain: float) -> State | None:
-    """The state after the best swap, or None when no swap gains more than rounding.
-
-    Before giving up at a local optimum all swaps are priced once more, more exactly.
-    """
-    needed = value_of(score, state) + max(min_gain, _ROUNDING) * state.value
-    for fine in (False, True):
-        best = search.best(state, score, fine=fine)
-        if best is not None and value_of(score, best) > needed:
-            return best
-        if min_gain > _ROUNDING or not search.single:
-            return None
-    return None
-
-
-def check_options(options: SteepestOptions) -> None:
-    """Refuse values that make no sense."""
-    for name, least in (("shortlist", 1), ("restarts", 0), ("annealing", 0)):
-        if getattr(options, name) < least:
-            raise UsageError(
-                f"option {name} is {getattr(options, name)}, expected at least {least}"
-            )
-    for name in ("max_steps", "swaps_per_step"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            raise UsageError(f"option {name} is {value}, expected at least 1 or null")
-    if options.annealing_temperature <= 0 or min(options.class_tolerance, options.min_gain) < 0:
-        raise UsageError(
-            "option annealing_temperature must be above 0, class_tolerance and min_gain at least 0"
-        )
-
-
-def _anneal(
-    search: Search, start: State, score: Score, options: SteepestOptions, rng: np.random.Generator
-) -> State:
-    """Metropolis walk with linearly falling temperature; the best state met."""
-    state = best = start
-    for step in range(options.annealing):
-        move = search.random_move(state, rng)
-        if move is None:
-            continue
-        after = search.after(state, [move])
-        gain = value_of(score, after) - value_of(score, state)
-        left = 1.0 - step / options.annealing
-        temperature = options.annealing_temperature * max(start.value, 1e-12) * left
-        if gain > 0 or rng.random() < np.exp(gain / max(temperature, 1e-300)):
-            state = after
-            if value_of(score, state) > value_of(score, best):
-                best = state
-    return best
-
-
-def partition_of(search: Search, state: State, stage: str, step: int) -> Partition:
-    """A state as a partition of classes."""
-    left, right = np.sort(search.classes(state.left)), np.sort(search.classes(state.right))
-    return Partition(left, right, state.value, stage, step)
+    def search(self, problem: Problem) -> list[Partition]:
+        if needs_large(problem):
+            return large_search(problem)
+        search = make_search(problem, self)
+        start = search.start()
+        found = [partition_of(search, start, "start", 0)]
+        with progress_task("searching swaps") as task:
+            for origin in origins(search, start, self):
+                for name, score in DIRECTIONS.items():
+                    for partition in run_of(search, origin, name, score, self):
+                        found.append(partition)
+                        task.advance()
+        return found

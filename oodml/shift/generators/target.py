@@ -8,19 +8,15 @@ distance meets it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from oodml.core.progress import progress_task
 from oodml.shift.distance.gram import Float
-from oodml.shift.generators.large import large_search, large_start, moved, needs_large
-from oodml.shift.generators.mass_swap import exchange
-from oodml.shift.generators.problem import Partition, Problem, register_generator
-from oodml.shift.generators.search import Search
-from oodml.shift.generators.steepest import (
-    SteepestOptions,
-    check_options,
+from oodml.shift.generators.base import Generator, register_generator
+from oodml.shift.generators.climbing import (
+    SearchOptions,
     climb,
     easier,
     harder,
@@ -29,6 +25,10 @@ from oodml.shift.generators.steepest import (
     partition_of,
     run_of,
 )
+from oodml.shift.generators.large import large_search, large_start, moved, needs_large
+from oodml.shift.generators.mass_swap import exchange
+from oodml.shift.generators.problem import Partition, Problem
+from oodml.shift.generators.search import Search
 
 DEFAULT_IMAGE_TOLERANCE = 0.05
 # A level is moved on until it is this near (relative), ten times nearer than promised.
@@ -41,9 +41,9 @@ _PARTITIONS_A_LEVEL = 4
 _NEIGHBOURS = 64
 
 
-@dataclass(frozen=True)
-class TargetOptions:
-    """Options of generator ``target``; the search options mean what they mean in ``steepest``.
+@register_generator("target")
+class Target(SearchOptions, Generator):
+    """Levels at target shifts within 1 %, constant class counts, near-constant image counts.
 
     The ends are found with several swaps a step and without the last thousandths of a local
     optimum, which a ladder does not need (``swaps_per_step``, ``min_gain``), and from further
@@ -51,65 +51,75 @@ class TargetOptions:
     (``leap``, ``restarts``).
     """
 
-    swaps_per_step: int | None = None
-    shortlist: int = 12
-    leap: bool = True
-    restarts: int = 1
-    annealing: int = 0
-    annealing_temperature: float = 0.01
-    min_gain: float = 1e-3
-    class_tolerance: float = 0.1
+    swaps_per_step = SearchOptions.swaps_per_step.with_default(None)
+    restarts = SearchOptions.restarts.with_default(1)
+    min_gain = SearchOptions.min_gain.with_default(1e-3)
 
-    def steepest(self) -> SteepestOptions:
-        return SteepestOptions(
-            swaps_per_step=self.swaps_per_step,
-            shortlist=self.shortlist,
-            leap=self.leap,
-            restarts=self.restarts,
-            annealing=self.annealing,
-            annealing_temperature=self.annealing_temperature,
-            min_gain=self.min_gain,
+    def adjusted(self, problem: Problem) -> Problem:
+        """Image counts are kept near their start unless told otherwise."""
+        if problem.image_tolerance is not None:
+            return problem
+        return replace(problem, image_tolerance=DEFAULT_IMAGE_TOLERANCE)
+
+    def search(self, problem: Problem) -> list[Partition]:
+        if needs_large(problem):
+            return large_search(problem)
+        search = make_search(problem, self)
+        start = search.start()
+        with progress_task("searching swaps") as task:
+            runs: list[list[Partition]] = []
+            for origin in origins(search, start, self):
+                path = [] if origin.name else [partition_of(search, start, "start", 0)]
+                for partition in run_of(search, origin, "harder", harder, self):
+                    path.append(partition)
+                    task.advance()
+                runs.append(path)
+            ends = [max(path, key=lambda partition: partition.shift) for path in runs]
+            best = max(ends, key=lambda partition: partition.shift)
+            # Levels come from one path, so that from level to level few classes move: through the
+            # start if its own climb is as good as any, else down from the hardest partition.
+            found = runs[0]
+            below = start
+            if best.shift > _WORTH * ends[0].shift:
+                found = [best]
+                below = search.state(best.left, best.right)
+            for step, state in climb(search, below, easier, self):
+                found.append(partition_of(search, state, "easier", step))
+                task.advance()
+            if len(found) < _PARTITIONS_A_LEVEL * problem.levels:
+                found += _neighbours(search, found)
+        return found
+
+    def refined(self, problem: Problem, near: Partition, target: float) -> Partition:
+        """Move a partition until its shift is within a thousandth of ``target``, if swaps allow."""
+        if abs(near.shift - target) <= _NEAR * target:
+            return near
+        if needs_large(problem):
+            return _refine_large(problem, near, target)
+        # Counts are held near the start's, or where classes were removed near the level's own.
+        removed = len(near.left) + len(near.right) < len(problem.left) + len(problem.right)
+        reference = near if removed else problem
+        search = Search(
+            problem,
+            reference.left,
+            reference.right,
+            image_tolerance=problem.image_tolerance,
             class_tolerance=self.class_tolerance,
+            shortlist=self.shortlist,
         )
 
+        def nearness(values: Float) -> Float:
+            return -np.abs(values - target)
 
-def with_tolerance(problem: Problem) -> Problem:
-    """``target`` keeps image counts near their start unless told otherwise."""
-    if problem.image_tolerance is not None:
-        return problem
-    return replace(problem, image_tolerance=DEFAULT_IMAGE_TOLERANCE)
-
-
-def refine(problem: Problem, options: TargetOptions, near: Partition, target: float) -> Partition:
-    """Move a partition until its distance is within a thousandth of ``target``, if swaps allow."""
-    if abs(near.shift - target) <= _NEAR * target:
-        return near
-    if needs_large(problem):
-        return _refine_large(problem, near, target)
-    # Counts are held near the start's, or where classes were removed near the level's own.
-    removed = len(near.left) + len(near.right) < len(problem.left) + len(problem.right)
-    reference = near if removed else problem
-    search = Search(
-        problem,
-        reference.left,
-        reference.right,
-        image_tolerance=problem.image_tolerance,
-        class_tolerance=options.class_tolerance,
-        shortlist=options.shortlist,
-    )
-
-    def nearness(values: Float) -> Float:
-        return -np.abs(values - target)
-
-    state = search.state(near.left, near.right)
-    for _ in range(_MOST_STEPS):
-        best = search.best(state, nearness)
-        if best is None or abs(best.value - target) >= abs(state.value - target):
-            break
-        state = best
-        if abs(state.value - target) <= _NEAR * target:
-            break
-    return partition_of(search, state, near.stage, near.step)
+        state = search.state(near.left, near.right)
+        for _ in range(_MOST_STEPS):
+            best = search.best(state, nearness)
+            if best is None or abs(best.value - target) >= abs(state.value - target):
+                break
+            state = best
+            if abs(state.value - target) <= _NEAR * target:
+                break
+        return partition_of(search, state, near.stage, near.step)
 
 
 def _refine_large(problem: Problem, near: Partition, target: float) -> Partition:
@@ -143,40 +153,6 @@ def _between(low: int, high: int, at_low: float, at_high: float | None, target: 
         return (low + high) // 2
     place = low + (high - low) * (target - at_low) / (at_high - at_low)
     return int(np.clip(round(place), low + 1, high - 1)) if high - low > 1 else low
-
-
-@register_generator("target", TargetOptions, refine=refine, adjust=with_tolerance)
-def target(problem: Problem, options: TargetOptions) -> list[Partition]:
-    """Levels at target shifts within 1 %, constant class counts, near-constant image counts."""
-    climbing = options.steepest()
-    check_options(climbing)
-    if needs_large(problem):
-        return large_search(problem)
-    search = make_search(problem, climbing)
-    start = search.start()
-    with progress_task("searching swaps") as task:
-        runs: list[list[Partition]] = []
-        for origin in origins(search, start, climbing):
-            path = [] if origin.name else [partition_of(search, start, "start", 0)]
-            for partition in run_of(search, origin, "harder", harder, climbing):
-                path.append(partition)
-                task.advance()
-            runs.append(path)
-        ends = [max(path, key=lambda partition: partition.shift) for path in runs]
-        best = max(ends, key=lambda partition: partition.shift)
-        # Levels come from one path, so that from level to level few classes move: through the
-        # start if its own climb is as good as any, else down from the hardest partition.
-        found = runs[0]
-        below = start
-        if best.shift > _WORTH * ends[0].shift:
-            found = [best]
-            below = search.state(best.left, best.right)
-        for step, state in climb(search, below, easier, climbing):
-            found.append(partition_of(search, state, "easier", step))
-            task.advance()
-        if len(found) < _PARTITIONS_A_LEVEL * problem.levels:
-            found += _neighbours(search, found)
-    return found
 
 
 def _neighbours(search: Search, found: list[Partition]) -> list[Partition]:

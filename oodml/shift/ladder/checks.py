@@ -5,24 +5,65 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import Any, Protocol
 
 import numpy as np
 
 from oodml.shift.distance.means import ClassMeans
 from oodml.shift.ladder.episode_checks import episode_problems
-from oodml.shift.ladder.model import Ladder, Level
+from oodml.shift.ladder.episodes import EpisodeTable
 
 # Shift agrees to this relative error across processors and BLAS builds.
 SHIFT_TOLERANCE = 1e-4
 IMPORTED = "imported"
 
 
-def structural_problems(ladder: Ladder) -> list[str]:
-    """Everything that can be checked without features; empty when the ladder is sound."""
-    from oodml.shift.ladder.file import content_hash
+class LevelToCheck(Protocol):
+    """What the rules look at in a level; see :class:`oodml.shift.ladder.model.Level`."""
 
+    @property
+    def index(self) -> int: ...
+    @property
+    def train(self) -> tuple[str, ...]: ...
+    @property
+    def val(self) -> tuple[str, ...]: ...
+    @property
+    def test(self) -> tuple[str, ...]: ...
+    @property
+    def training_side(self) -> tuple[str, ...]: ...
+    @property
+    def shift(self) -> float: ...
+    @property
+    def shifts(self) -> Mapping[str, float]: ...
+    @property
+    def counts(self) -> Mapping[str, int]: ...
+    @property
+    def controls(self) -> Mapping[str, Any]: ...
+
+
+class LadderToCheck(Protocol):
+    """What the rules look at in a ladder: the model is checked before it is saved, so it knows
+    this file and this file does not know the model."""
+
+    @property
+    def generator(self) -> str: ...
+    @property
+    def measure(self) -> str: ...
+    @property
+    def levels(self) -> Sequence[LevelToCheck]: ...
+    @property
+    def images(self) -> Mapping[str, int]: ...
+    @property
+    def episode_table(self) -> EpisodeTable | None: ...
+    @property
+    def sha256(self) -> str: ...
+    def content_hash(self) -> str: ...
+
+
+def structural_problems(ladder: LadderToCheck) -> list[str]:
+    """Everything that can be checked without features; empty when the ladder is sound."""
     problems: list[str] = []
-    if ladder.sha256 != content_hash(ladder):
+    if ladder.sha256 != ladder.content_hash():
         problems.append(
             "sha256 does not match the content; the file was changed after it was made: restore "
             "it, or import its class lists as a new ladder"
@@ -47,7 +88,7 @@ def structural_problems(ladder: Ladder) -> list[str]:
     return problems
 
 
-def shift_problems(ladder: Ladder, means: ClassMeans) -> list[str]:
+def shift_problems(ladder: LadderToCheck, means: ClassMeans) -> list[str]:
     """Class-mean Fréchet values that the features do not confirm."""
     problems: list[str] = []
     for level in ladder.levels:
@@ -80,7 +121,7 @@ def shift_problems(ladder: Ladder, means: ClassMeans) -> list[str]:
     return problems
 
 
-def _control_problems(level: Level, means: ClassMeans) -> Iterator[str]:
+def _control_problems(level: LevelToCheck, means: ClassMeans) -> Iterator[str]:
     """Size-matched controls whose shift the features do not confirm."""
     for draw, entry in enumerate(level.controls.get("size_matched", ())):
         sides = [*entry["train"], *entry["val"]], entry["test"]
@@ -94,7 +135,7 @@ def _control_problems(level: Level, means: ClassMeans) -> Iterator[str]:
             yield f"{where}.shift is {entry['shift']:.8g}, the features give {value:.8g}"
 
 
-def _list_problems(level: Level) -> Iterator[str]:
+def _list_problems(level: LevelToCheck) -> Iterator[str]:
     yield from _side_problems(level.train, level.val, level.test)
     reverse = level.controls.get("reverse")
     if reverse:
@@ -120,7 +161,7 @@ def _side_problems(train: Sequence[str], val: Sequence[str], test: Sequence[str]
             yield f"{one} and {other} share {len(shared)} classes, first {shared[0]!r}"
 
 
-def _count_problems(level: Level, ladder: Ladder) -> Iterator[str]:
+def _count_problems(level: LevelToCheck, ladder: LadderToCheck) -> Iterator[str]:
     unknown = [n for n in level.training_side + level.test if n not in ladder.images]
     if ladder.images and unknown:
         yield f"class {unknown[0]!r} has no entry in images"

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from oodml.core.errors import IntegrityError, UsageError
-from oodml.core.files import atomic_path
+from oodml.core.errors import DataError, IntegrityError, UsageError
 from oodml.core.hashing import canonical_json, derived_seed
+from oodml.core.parquet import read_table, write_table
 
 _SCHEMA = pa.schema(
     [
@@ -144,8 +143,7 @@ def write_episodes(path: Path, table: EpisodeTable) -> None:
         pa.array(table.classes, pa.string()),
         pa.array(table.ids, pa.string()),
     ]
-    with atomic_path(path) as temporary:
-        pq.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA), temporary, compression="zstd")
+    write_table(path, pa.Table.from_arrays(columns, schema=_SCHEMA))
 
 
 def read_episodes(
@@ -153,13 +151,11 @@ def read_episodes(
 ) -> EpisodeTable:
     """Read the rows; raises IntegrityError when the file is not such a table."""
     try:
-        table = pq.read_table(path)
-    except FileNotFoundError:
+        table = read_table(path)
+    except DataError as error:
         raise IntegrityError(
-            f"{path}: no such file, but ladder.json names it; restore it or make the ladder again"
+            f"{error}, but ladder.json names it; restore it or make the ladder again"
         ) from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise IntegrityError(f"{path}: not a readable Parquet file ({error})") from None
     if not table.schema.equals(_SCHEMA):
         raise IntegrityError(f"{path}: columns {table.schema.names}, expected {_SCHEMA.names}")
     if any(table[name].null_count for name in _SCHEMA.names):

@@ -1,24 +1,18 @@
-"""``ladder.json`` and ``episodes.parquet``: written, read, hashed."""
+"""``ladder.json`` and ``episodes.parquet`` read; ``Ladder.save`` writes them."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
-from oodml.core.errors import IntegrityError, OodmlError
-from oodml.core.files import read_json, write_json
-from oodml.core.hashing import sha256_json
+from oodml.core.errors import IntegrityError
+from oodml.core.files import read_json
 from oodml.shift.ladder.checks import structural_problems
-from oodml.shift.ladder.episodes import EpisodeTable, read_episodes, write_episodes
-from oodml.shift.ladder.model import SCHEMA_VERSION, Ladder, Level
+from oodml.shift.ladder.episodes import read_episodes
+from oodml.shift.ladder.model import LADDER_FILE, SCHEMA_VERSION, Ladder, Level
 from oodml.shift.ladder.schema import LadderModel
-
-LADDER_FILE = "ladder.json"
-EPISODES_FILE = "episodes.parquet"
 
 
 def load_ladder(path: str | Path) -> Ladder:
@@ -80,67 +74,6 @@ def read_ladder(file: Path) -> Ladder:
         for level in model.levels
     )
     return Ladder(**fields, levels=levels, episode_table=table)
-
-
-def save_ladder(ladder: Ladder, folder: Path) -> None:
-    """Write both files; the episodes first, so that ladder.json never names a missing one."""
-    sealed = ladder.sealed()
-    problems = structural_problems(sealed)
-    if problems:
-        raise OodmlError(f"ladder {ladder.name!r} is not valid: " + "; ".join(problems[:5]))
-    folder.mkdir(parents=True, exist_ok=True)
-    if sealed.episode_table is not None:
-        write_episodes(folder / EPISODES_FILE, sealed.episode_table)
-    write_json(folder / LADDER_FILE, {**_content(sealed), "sha256": sealed.sha256})
-
-
-def content_hash(ladder: Ladder) -> str:
-    """sha256 of everything in ``ladder.json`` but the hash itself; the episodes' hash is part."""
-    return sha256_json(_content(ladder))
-
-
-def _content(ladder: Ladder) -> dict[str, Any]:
-    levels = [
-        {
-            **asdict(level),
-            "shift": None if math.isnan(level.shift) else level.shift,
-            "train": list(level.train),
-            "val": list(level.val),
-            "test": list(level.test),
-        }
-        for level in ladder.levels
-    ]
-    return {
-        "schema_version": ladder.schema_version,
-        "name": ladder.name,
-        "dataset": ladder.dataset,
-        "dataset_fingerprint": ladder.dataset_fingerprint,
-        "features": dict(ladder.features),
-        "generator": ladder.generator,
-        "options": dict(ladder.options),
-        "measure": ladder.measure,
-        "seed": ladder.seed,
-        "levels": levels,
-        "images": dict(ladder.images),
-        "left_out": dict(ladder.left_out),
-        "episodes": _episodes_entry(ladder.episode_table),
-    }
-
-
-def _episodes_entry(table: EpisodeTable | None) -> dict[str, Any] | None:
-    if table is None:
-        return None
-    return {
-        "file": EPISODES_FILE,
-        "sha256": table.sha256,
-        "per_level": table.per_level,
-        "shots": list(table.all_shots),
-        "left_out": [
-            {"level": level, "shots": shots, "classes": dict(classes)}
-            for (level, shots), classes in sorted(table.left_out.items())
-            if classes
-        ],
-    }
 
 
 def _ladder_path(path: Path) -> Path:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from oodml.core.errors import UsageError
-from oodml.shift.ladder.episodes import EpisodeTable
+from oodml.core.errors import OodmlError, UsageError
+from oodml.core.files import write_json
+from oodml.core.hashing import sha256_json
+from oodml.shift.ladder.checks import structural_problems
+from oodml.shift.ladder.episodes import EpisodeTable, write_episodes
 
 SCHEMA_VERSION = 1
+LADDER_FILE = "ladder.json"
+EPISODES_FILE = "episodes.parquet"
 TARGET_TOLERANCE = 0.01
 
 
@@ -89,10 +95,20 @@ class Ladder:
     schema_version: int = SCHEMA_VERSION
 
     def save(self, folder: str | Path) -> None:
-        """Write ``ladder.json`` and ``episodes.parquet`` into ``folder``, each atomically."""
-        from oodml.shift.ladder.file import save_ladder
+        """Write ``ladder.json`` and ``episodes.parquet`` into ``folder``, each atomically.
 
-        save_ladder(self, Path(folder))
+        Raises:
+            OodmlError: the ladder breaks a rule that reading it would refuse.
+        """
+        folder, sealed = Path(folder), self.sealed()
+        problems = structural_problems(sealed)
+        if problems:
+            raise OodmlError(f"ladder {self.name!r} is not valid: " + "; ".join(problems[:5]))
+        folder.mkdir(parents=True, exist_ok=True)
+        # The episodes first, so that ladder.json never names a missing file.
+        if sealed.episode_table is not None:
+            write_episodes(folder / EPISODES_FILE, sealed.episode_table)
+        write_json(folder / LADDER_FILE, {**sealed.content(), "sha256": sealed.sha256})
 
     def episodes(self, level_index: int, shots: int) -> list[dict[str, list[str]]]:
         """Few-shot episodes of a level: per episode, class name -> ids of the support images.
@@ -121,6 +137,51 @@ class Ladder:
 
     def sealed(self) -> Ladder:
         """The same ladder with its hash computed."""
-        from oodml.shift.ladder.file import content_hash
+        return replace(self, sha256=self.content_hash())
 
-        return replace(self, sha256=content_hash(self))
+    def content_hash(self) -> str:
+        """sha256 of everything in ``ladder.json`` but the hash; the episodes' hash is part."""
+        return sha256_json(self.content())
+
+    def content(self) -> dict[str, Any]:
+        """What stands in ``ladder.json``, but for the hash."""
+        levels = [
+            {
+                **asdict(level),
+                "shift": None if math.isnan(level.shift) else level.shift,
+                "train": list(level.train),
+                "val": list(level.val),
+                "test": list(level.test),
+            }
+            for level in self.levels
+        ]
+        return {
+            "schema_version": self.schema_version,
+            "name": self.name,
+            "dataset": self.dataset,
+            "dataset_fingerprint": self.dataset_fingerprint,
+            "features": dict(self.features),
+            "generator": self.generator,
+            "options": dict(self.options),
+            "measure": self.measure,
+            "seed": self.seed,
+            "levels": levels,
+            "images": dict(self.images),
+            "left_out": dict(self.left_out),
+            "episodes": None if self.episode_table is None else _entry(self.episode_table),
+        }
+
+
+def _entry(table: EpisodeTable) -> dict[str, Any]:
+    """What ``ladder.json`` says of the episodes."""
+    return {
+        "file": EPISODES_FILE,
+        "sha256": table.sha256,
+        "per_level": table.per_level,
+        "shots": list(table.all_shots),
+        "left_out": [
+            {"level": level, "shots": shots, "classes": dict(classes)}
+            for (level, shots), classes in sorted(table.left_out.items())
+            if classes
+        ],
+    }

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from oodml.core.threads import available_threads, one_blas_thread
 from oodml.evaluation.inputs.pairing import Pairing
 from oodml.evaluation.inputs.prepare import PreparedRows
 from oodml.evaluation.ranks.close_calls import TIE_TOLERANCE, Tally, clear_margin
 from oodml.evaluation.ranks.engines import kernels
 from oodml.evaluation.ranks.thresholds import Thresholds
-from oodml.evaluation.threads import available_threads, one_blas_thread
 
 _SIDE = 640
 # Up to this many positives a query, comparing everything with each threshold is quickest.

@@ -1,0 +1,78 @@
+"""A table environment for papers, with booktabs rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from oodml.reports.caption import caption
+from oodml.reports.cells import CellText, headings, row_texts
+from oodml.reports.formats.registry import register_table_format
+from oodml.reports.summary import Summary
+
+# Brackets and stars stand in braces: after a row's end they would be read as its options.
+_SPECIAL = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "_": r"\_",
+        "$": r"\$",
+        "#": r"\#",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "[": "{[}",
+        "]": "{]}",
+        "*": "{*}",
+        "±": r"$\pm$",
+        "–": "--",
+        "·": r"$\cdot$",
+        "†": r"$^\dagger$",
+        "\n": " ",
+    }
+)
+
+
+@register_table_format("latex", suffix="tex")
+def latex(summaries: Sequence[Summary]) -> str:
+    """One table environment a setting."""
+    tables = "\n".join(_table(summary) for summary in summaries)
+    return r"% needs \usepackage{booktabs}" + "\n" + tables
+
+
+def escape(text: str) -> str:
+    """Text that LaTeX sets as it is."""
+    return text.translate(_SPECIAL)
+
+
+def _table(summary: Summary) -> str:
+    heads = headings(summary)
+    rows = row_texts(summary)
+    methods = [row for row in rows if row.row.forward]
+    others = [row for row in rows if not row.row.forward]
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{escape(caption(summary))}}}",
+        rf"\begin{{tabular}}{{l{'c' * len(heads)}}}",
+        r"\toprule",
+        "method & " + " & ".join(head.name for head in heads) + r" \\",
+        "shift & " + " & ".join(head.shift for head in heads) + r" \\",
+    ]
+    for group in (methods, others):
+        if group:
+            lines.append(r"\midrule")
+        for row in group:
+            lines.append(" & ".join([escape(row.title), *map(_cell, row.cells)]) + r" \\")
+    lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(cell: CellText) -> str:
+    text = cell.text(r" $\pm$ ").replace("–", "--")
+    text = rf"\textbf{{{text}}}" if cell.best else text
+    return text + (r"$^\dagger$" if cell.tied else "")

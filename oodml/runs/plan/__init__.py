@@ -1,0 +1,1 @@
+"""What a benchmark will compute, as data: spec -> settings, conditions, cells."""

@@ -1,0 +1,111 @@
+"""A cell: one trained and evaluated combination, identified by everything it depends on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from oodml.core.hashing import derived_seed, sha256_json
+
+# Fields that say something about a cell without being part of its identity.
+ABOUT = (
+    "setting",
+    "dataset",
+    "ladder",
+    "pretraining",
+    "label",
+    "trains",
+    "training_changes",
+    "selection_fair",
+    "shift",
+    "shift_measure",
+    "train_classes",
+    "val_classes",
+    "test_classes",
+    "test_images",
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Pure data: two cells of equal identity give equal numbers on one machine.
+
+    The fields after ``protocol`` (``ABOUT``) are not identity. They are here so that a result can be tabulated
+    without the method's code, its data set or its ladder.
+
+    Attributes:
+        draw: of the condition; None where it has one.
+        method_version: raised by a change of the method's code that moves numbers.
+        training: resolved for this method; {} for one that does not train.
+        tasks: name, version and parameters of each.
+        training_changes: settings changed for this method alone, so that ``training`` without
+            them is the same for all methods of a benchmark.
+        selection_fair: False where the selection rule looks at the test side.
+        shift: None where it was never measured.
+    """
+
+    dataset_fingerprint: str
+    ladder_sha256: str
+    backbone: str
+    features_key: str
+    level: int
+    condition: str
+    draw: int | None
+    method: str
+    method_version: str
+    hyper_parameters: dict[str, Any]
+    training: dict[str, Any]
+    tasks: list[dict[str, Any]]
+    seed: int
+    protocol: str
+
+    setting: str
+    dataset: str
+    ladder: str
+    pretraining: str
+    label: str
+    trains: bool
+    training_changes: dict[str, Any]
+    selection_fair: bool
+    shift: float | None
+    shift_measure: str
+    train_classes: int
+    val_classes: int
+    test_classes: int
+    test_images: int
+
+    @property
+    def run_id(self) -> str:
+        """16 hex digits of the hash of every field that is identity."""
+        plain = asdict(self)
+        return sha256_json({name: plain[name] for name in identity_fields()})[:16]
+
+    @property
+    def title(self) -> str:
+        where = "" if self.condition == "forward" else f", {self.condition}"
+        if self.draw is not None:
+            where += f" {self.draw}"
+        return f"{self.label}, level {self.level}, seed {self.seed}{where}"
+
+    def derived_seed(self, purpose: str, *parts: Any) -> int:
+        """The seed of a random choice of this cell.
+
+        The method is not part of it: every method starts from the same head and sees the same
+        batches (where its batches have the same shape), so differences are the method's.
+        """
+        first = (purpose, self.ladder_sha256, self.level, self.seed)
+        return derived_seed(*first, *self._condition_parts(), *parts)
+
+    def shared_seed(self, purpose: str, *parts: Any) -> int:
+        """The same for choices about the test side: equal for every method and seed."""
+        first = (purpose, self.ladder_sha256, self.level)
+        return derived_seed(*first, *self._condition_parts(), *parts)
+
+    def _condition_parts(self) -> tuple[Any, ...]:
+        # forward hashes as it did before there were conditions, so its numbers stay
+        return () if self.condition == "forward" else (self.condition, self.draw)
+
+
+def identity_fields() -> list[str]:
+    """Names of the fields that make a cell what it is."""
+    return [one.name for one in fields(Cell) if one.name not in ABOUT]

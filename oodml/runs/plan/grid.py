@@ -1,0 +1,75 @@
+"""The grid: all cells of a spec. Runs, estimates, dry runs and status have it from here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from oodml.runs.plan.cell import Cell
+from oodml.runs.plan.methods import PlannedMethod
+from oodml.runs.plan.selection import selection_rule
+from oodml.runs.plan.settings import Setting, SplitSummary
+from oodml.runs.plan.spec import PROTOCOL_VERSION, BenchmarkSpec
+from oodml.runs.tasks import Task
+
+
+def grid(spec: BenchmarkSpec, settings: Iterable[Setting]) -> list[Cell]:
+    """All cells of a spec: settings x splits x methods x seeds.
+
+    A method that does not train depends on neither seed nor training settings: one cell a split.
+    """
+    tasks = [task_entry(task) for task in spec.tasks()]
+    methods = spec.methods()
+    return [
+        _cell(setting, split, planned, tasks, seed)
+        for setting in settings
+        for split in setting.splits
+        for planned in methods
+        for seed in (spec.seeds if planned.method.trains else (0,))
+    ]
+
+
+def task_entry(task: Task) -> dict[str, Any]:
+    """What of a task enters a cell's identity."""
+    values = {k: list(v) if isinstance(v, tuple) else v for k, v in task.parameters.items()}
+    return {"name": task.name, "version": task.version, "parameters": values}
+
+
+def _cell(
+    setting: Setting,
+    split: SplitSummary,
+    planned: PlannedMethod,
+    tasks: Sequence[dict[str, Any]],
+    seed: int,
+) -> Cell:
+    method, trains = planned.method, planned.method.trains
+    return Cell(
+        dataset_fingerprint=setting.dataset_fingerprint,
+        ladder_sha256=setting.ladder_sha256,
+        backbone=setting.backbone,
+        features_key=setting.features_key,
+        level=split.level,
+        condition=split.condition,
+        draw=split.draw,
+        method=method.name,
+        method_version=method.full_version,
+        hyper_parameters=method.hyper_parameters if trains else {},
+        training=planned.training.model_dump(mode="json") if trains else {},
+        tasks=list(tasks),
+        seed=seed,
+        protocol=PROTOCOL_VERSION,
+        setting=setting.id,
+        dataset=setting.dataset,
+        ladder=setting.ladder,
+        pretraining=setting.pretraining,
+        label=planned.label,
+        trains=trains,
+        training_changes=planned.changes if trains else {},
+        selection_fair=not trains or selection_rule(planned.training).fair,
+        shift=split.shift,
+        shift_measure=setting.shift_measure,
+        train_classes=split.train_classes,
+        val_classes=split.val_classes,
+        test_classes=split.test_classes,
+        test_images=split.test_images,
+    )

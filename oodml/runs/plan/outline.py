@@ -1,0 +1,98 @@
+"""The settings of a spec before anything is made: for dry runs and estimates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from oodml.core.errors import OodmlError, UsageError
+from oodml.runs.plan.plan_file import PLAN_FILE, read_plan
+from oodml.runs.plan.sections import FeatureSettings, LadderEntry
+from oodml.runs.plan.settings import Setting, SplitSummary
+from oodml.runs.plan.spec import BenchmarkSpec
+from oodml.shift import Ladder, load_ladder
+
+# Drawn only for levels that lose classes, which is known once the ladder is made.
+_UNKNOWN_DRAWS = "size-matched"
+
+
+def outline(spec: BenchmarkSpec, folder: Path) -> tuple[Setting, ...]:
+    """The settings as the folder's plan has them, or else as far as the spec tells.
+
+    Reads no data set and no features. Without a plan, a ladder given by path is taken to fit the
+    data set it names (all of them where it names none of them), and the draws of ``size-matched`` are
+    left out unless the ladder is there to name them.
+    """
+    if (folder / PLAN_FILE).is_file():
+        try:
+            plan = read_plan(folder)
+        except OodmlError:
+            pass  # of an older version; it will be written again
+        else:
+            if plan.spec_sha256 == spec.sha256:
+                return plan.settings
+    return tuple(
+        _outlined(spec, dataset, entry, features)
+        for dataset in spec.datasets
+        for entry in spec.ladders
+        for features in spec.features
+        if _may_fit(entry, dataset, spec.datasets)
+    )
+
+
+def chosen_levels(spec: BenchmarkSpec, count: int) -> tuple[int, ...]:
+    """The levels a spec asks for of a ladder with ``count``; UsageError for one it lacks."""
+    if spec.levels is None:
+        return tuple(range(count))
+    outside = [level for level in spec.levels if not 0 <= level < count]
+    if outside:
+        raise UsageError(
+            f"levels: {outside[0]} is not in the ladder, which has levels 0 to {count - 1}"
+        )
+    return tuple(sorted(spec.levels))
+
+
+def ladder_name(dataset: str, entry: LadderEntry) -> str:
+    """The name a generated ladder gets."""
+    return f"{dataset}-{entry.generator}-{entry.levels}"
+
+
+def _may_fit(entry: LadderEntry, dataset: str, datasets: tuple[str, ...]) -> bool:
+    if entry.path is None:
+        return True
+    named = load_ladder(entry.path).dataset
+    return named == dataset or named not in datasets
+
+
+def _outlined(
+    spec: BenchmarkSpec, dataset: str, entry: LadderEntry, features: FeatureSettings
+) -> Setting:
+    ladder = load_ladder(entry.path) if entry.path is not None else None
+    levels = chosen_levels(spec, len(ladder.levels) if ladder is not None else entry.levels)
+    splits = tuple(
+        SplitSummary(condition, level, draw, None, 0, 0, 0, 0)
+        for condition in spec.conditions
+        for level in levels
+        for draw in _draws(condition, level, ladder)
+    )
+    return Setting(
+        dataset=dataset,
+        dataset_fingerprint="",
+        ladder=ladder.name if ladder is not None else ladder_name(dataset, entry),
+        ladder_sha256=ladder.sha256 if ladder is not None else "",
+        shift_measure="",
+        backbone=features.backbone,
+        image_size=features.image_size,
+        features_key="",
+        pretraining="",
+        ladder_folder="",
+        items_file="",
+        splits=splits,
+    )
+
+
+def _draws(condition: str, level: int, ladder: Ladder | None) -> list[int | None]:
+    if condition != _UNKNOWN_DRAWS:
+        return [None]
+    if ladder is None:
+        return []
+    return list(range(len(ladder.levels[level].controls.get("size_matched", ()))))

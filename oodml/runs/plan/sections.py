@@ -1,0 +1,97 @@
+"""The parts of a spec: typed models that refuse unknown keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from oodml.evaluation import DEFAULT_METRICS
+from oodml.shift.rules import DEFAULTS
+
+
+class Section(BaseModel):
+    """A table of a spec."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FeatureSettings(Section):
+    """Which frozen backbone measures the shift, gives the features and is trained."""
+
+    backbone: str = "tf_efficientnet_lite0"
+    image_size: int | None = Field(None, ge=8, description="input side in pixels")
+    batch_size: int = Field(64, ge=1)
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+
+
+class LadderEntry(Section):
+    """An existing ladder (``path``), or how to generate one from the features.
+
+    The defaults are those of :func:`oodml.generate_ladder`, but for two that files of schema 1
+    promise: generator ``oodml`` with 4 levels, where the function makes 6 with ``target``; and
+    ``start``, which the function takes as ``default_split``. ``options`` holds what else the
+    function and its generator take, such as ``targets`` or ``remove_classes``.
+    """
+
+    path: Path | None = None
+    generator: str = "oodml"
+    start: Literal["conventional", "halves", "random"] = Field(
+        "conventional",
+        description="partition the search starts from: the data set's conventional split where it "
+        "has one, the first and second half of the sorted classes, or seeded random halves",
+    )
+    levels: int = Field(4, ge=1)
+    seed: int = Field(DEFAULTS.seed, ge=0)
+    val_fraction: float = Field(DEFAULTS.val_fraction, gt=0, lt=1)
+    shots: tuple[int, ...] = DEFAULTS.shots
+    episodes: int = Field(DEFAULTS.episodes, ge=1)
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class EvaluationSettings(Section):
+    """The short form of the two default tasks, ``retrieval`` and ``k-shot``."""
+
+    metrics: tuple[str, ...] = Field(DEFAULT_METRICS, min_length=1)
+    similarity: Literal["cosine", "dot", "euclidean"] = "cosine"
+    shots: tuple[int, ...] = Field((5,), description="k of the k-shot accuracies")
+    episodes: int = Field(10, ge=1, description="episodes a k, of those in the ladder")
+
+
+class TaskEntry(BaseModel):
+    """A task and the parameters that differ from their defaults."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return dict(self.__pydantic_extra__ or {})
+
+
+class MethodEntry(BaseModel):
+    """A method: by name or preset, with the hyper-parameters that differ from their defaults.
+
+    Attributes:
+        name: a registered method; may be left out where ``preset`` names one.
+        preset: a named set of values with their source, such as "sec/cub200/triplet".
+        regularizers: what is added to the method's loss, handed to ``create_method``.
+        training: settings of ``[training]`` that differ for this method alone.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str | None = None
+    preset: str | None = None
+    regularizers: tuple[Any, ...] | None = None
+    training: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _named(self) -> MethodEntry:
+        if self.name is None and self.preset is None:
+            raise ValueError("needs a name (or a preset)")
+        return self
+
+    @property
+    def hyper_parameters(self) -> dict[str, Any]:
+        return dict(self.__pydantic_extra__ or {})

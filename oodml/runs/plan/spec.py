@@ -1,0 +1,240 @@
+"""The benchmark spec: TOML read into typed models; every wrong key is named.
+
+Schema 1 has one data set, ladder and backbone. Schema 2 makes lists of them (the benchmark runs
+their product), and adds conditions, tasks and training settings of a single method.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from oodml.core.errors import UsageError
+from oodml.core.hashing import sha256_json
+from oodml.runs.plan.conditions import get_condition
+from oodml.runs.plan.explain import explain
+from oodml.runs.plan.methods import PlannedMethod, planned_method
+from oodml.runs.plan.sections import (
+    EvaluationSettings,
+    FeatureSettings,
+    LadderEntry,
+    MethodEntry,
+    Section,
+    TaskEntry,
+)
+from oodml.runs.plan.selection import selection_rule
+from oodml.runs.tasks import Task, create_task
+from oodml.shift import GENERATORS
+from oodml.training import TrainingSettings
+
+SCHEMA_VERSIONS = (1, 2)
+# Raised by any change of split, metric or preprocessing that moves numbers; the package version
+# is another thing.
+PROTOCOL_VERSION = "oodml-0.1"
+_LISTS = ("dataset", "features", "ladder")
+
+
+class BenchmarkSpec(Section):
+    """Everything a benchmark depends on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1, 2]
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    description: str = ""
+    protocol: Literal["oodml-0.1"] = Field("oodml-0.1", description="as a resolved spec has it")
+    datasets: tuple[str, ...] = Field(alias="dataset", min_length=1)
+    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
+    levels: tuple[int, ...] | None = Field(None, description="rungs to run; all by default")
+    conditions: tuple[str, ...] = Field(("forward",), min_length=1)
+    features: tuple[FeatureSettings, ...] = Field((FeatureSettings(),), min_length=1)
+    ladders: tuple[LadderEntry, ...] = Field((LadderEntry(),), alias="ladder", min_length=1)
+    training: TrainingSettings = TrainingSettings()
+    evaluation: EvaluationSettings | None = None
+    task_entries: tuple[TaskEntry, ...] = Field((), alias="tasks")
+    method_entries: tuple[MethodEntry, ...] = Field(alias="methods", min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _listed(cls, raw: Any) -> Any:
+        """One data set, table of features or ladder is a list of one."""
+        if not isinstance(raw, dict):
+            return raw
+        single = {key: raw[key] for key in _LISTS if isinstance(raw.get(key), str | dict)}
+        return {**raw, **{key: [value] for key, value in single.items()}}
+
+    @field_validator("seeds", "levels", "datasets", "conditions", "features", "ladders")
+    @classmethod
+    def _distinct(cls, value: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        if value is not None and any(value.count(one) > 1 for one in value):
+            raise ValueError("values must be distinct")
+        return value
+
+    def methods(self) -> list[PlannedMethod]:
+        """The methods with their training settings, in the spec's order."""
+        return [planned_method(entry, self.training) for entry in self.method_entries]
+
+    def tasks(self) -> list[Task]:
+        """What every cell is evaluated by, in the spec's order."""
+        if self.task_entries:
+            return [create_task(entry.name, **entry.parameters) for entry in self.task_entries]
+        short = self.evaluation or EvaluationSettings()
+        retrieval = create_task(
+            "retrieval", metrics=list(short.metrics), similarity=short.similarity
+        )
+        if not short.shots:
+            return [retrieval]
+        return [
+            retrieval,
+            create_task("k-shot", shots=list(short.shots), episodes=short.episodes),
+        ]
+
+    def resolved(self) -> dict[str, Any]:
+        """JSON form of schema 2 with every default and every hyper-parameter written out.
+
+        It is a spec itself: running it gives the same cells.
+        """
+        plain: dict[str, Any] = self.model_dump(mode="json", by_alias=True)
+        plain["schema_version"] = 2
+        del plain["evaluation"]
+        plain["tasks"] = [{"name": task.name, **task.parameters} for task in self.tasks()]
+        plain["methods"] = [
+            {
+                "name": planned.method.name,
+                **planned.method.hyper_parameters,
+                **({"preset": entry.preset} if entry.preset else {}),
+                **({"training": planned.changes} if planned.changes else {}),
+            }
+            for entry, planned in zip(self.method_entries, self.methods(), strict=True)
+        ]
+        return plain
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the resolved spec but for its name and description."""
+        content = self.resolved()
+        return sha256_json({k: v for k, v in content.items() if k not in ("name", "description")})
+
+
+def as_spec(spec: BenchmarkSpec | Path | str | dict[str, object]) -> BenchmarkSpec:
+    """A BenchmarkSpec from a path, a dictionary or itself."""
+    if isinstance(spec, BenchmarkSpec):
+        return spec
+    if isinstance(spec, dict):
+        return parse_spec(spec)
+    return load_spec(spec)
+
+
+def read_name(path: Path | str) -> str:
+    """The name in a spec file, whatever else stands in it; its methods need not be known here.
+
+    Raises:
+        UsageError: missing file, not TOML, or no name.
+    """
+    name = _read_toml(Path(path)).get("name")
+    if not isinstance(name, str):
+        raise UsageError(f"{path}: key 'name' is missing or not a text")
+    return name
+
+
+def load_spec(path: Path | str) -> BenchmarkSpec:
+    """Read and check a spec file.
+
+    Raises:
+        UsageError: missing file, not TOML, or a wrong key or value; every one is named.
+    """
+    path = Path(path)
+    spec = parse_spec(_read_toml(path), str(path))
+    # a spec and its ladders travel together, so a path is relative to the spec
+    placed = tuple(
+        one
+        if one.path is None or one.path.is_absolute()
+        else one.model_copy(update={"path": path.parent / one.path})
+        for one in spec.ladders
+    )
+    return spec.model_copy(update={"ladders": placed})
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such spec file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not valid TOML: {error}") from None
+
+
+def parse_spec(raw: dict[str, Any], where: str = "spec") -> BenchmarkSpec:
+    """Check a spec given as a dictionary; see ``load_spec``."""
+    version = raw.get("schema_version")
+    if version is not None and version not in SCHEMA_VERSIONS:
+        known = " and ".join(map(str, SCHEMA_VERSIONS))
+        raise UsageError(f"{where}: schema_version {version!r}; this oodml reads {known}")
+    try:
+        spec = BenchmarkSpec.model_validate(raw)
+    except ValidationError as error:
+        raise UsageError("\n".join(f"{where}: {one}" for one in explain(error, raw))) from None
+    if version == 1:
+        _only_schema_1(raw, where)
+    if spec.task_entries and spec.evaluation is not None:
+        raise UsageError(
+            f"{where}: give either [[tasks]] or their short form [evaluation], not both"
+        )
+    _check_names(spec, where)
+    return spec
+
+
+def _only_schema_1(raw: dict[str, Any], where: str) -> None:
+    newer: list[str] = [key for key in ("conditions", "tasks") if key in raw]
+    newer += [key for key in _LISTS if isinstance(raw.get(key), list)]
+    newer += [
+        f"methods.{key}"
+        for key in ("training", "preset", "regularizers")
+        if any(key in entry for entry in raw["methods"])
+    ]
+    if newer:
+        raise UsageError(f"{where}: key {newer[0]!r} needs schema_version = 2")
+
+
+def _check_names(spec: BenchmarkSpec, where: str) -> None:
+    """Everything that is looked up by name, before anything is computed."""
+    with _naming(f"{where}: methods: "):
+        methods = spec.methods()  # checks names and values
+        for planned in methods:
+            selection_rule(planned.training)
+    _no_twice([planned.label for planned in methods], f"{where}: methods")
+    with _naming(f"{where}: ladder: "):
+        for entry in spec.ladders:
+            if entry.path is None:
+                GENERATORS.get(entry.generator)
+    with _naming(f"{where}: conditions: "):
+        for name in spec.conditions:
+            get_condition(name)
+    with _naming(f"{where}: tasks: "):
+        tasks = spec.tasks()
+    for task in tasks:
+        # what a task says begins with the parameter's name
+        table = f"tasks.{task.name}" if spec.task_entries else "evaluation"
+        with _naming(f"{where}: {table}."):
+            task.check()
+    _no_twice([task.name for task in tasks], f"{where}: tasks")
+
+
+@contextmanager
+def _naming(prefix: str) -> Iterator[None]:
+    """Errors of the block say where in the spec they come from."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{prefix}{error}") from None
+
+
+def _no_twice(names: list[str], where: str) -> None:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise UsageError(f"{where}: {twice} stands more than once")

@@ -1,0 +1,37 @@
+"""Who this process is, so that another one on the same host can tell whether it still lives."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+
+def host_name() -> str:
+    """The host and, where there is one, the namespace in which process ids mean the same."""
+    try:
+        return f"{socket.gethostname()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return socket.gethostname()
+
+
+def process_start(pid: int) -> str | None:
+    """What tells a process from a later one of the same id; None where it has ended.
+
+    "" where the system does not say; a process that has ended but was not yet collected counts as
+    ended.
+    """
+    try:
+        # the name, in parentheses, may hold anything
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if fields[0] in "ZX" else fields[19]
+    except OSError:
+        if Path("/proc/self/stat").exists():
+            return None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass
+    return ""

@@ -1,0 +1,84 @@
+"""Few-shot retrieval: is retrieval among the new classes better after adapting to a few images?"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodml.core.parameters import Parameter
+from oodml.evaluation import evaluate, t_interval
+from oodml.runs.plan.split import Split
+from oodml.runs.results.row import ResultValues, result_row
+from oodml.runs.tasks.base import Task, TaskContext, TaskOutput, register_task
+from oodml.runs.tasks.episodes import Episode, check_shot_numbers, check_shots, split_episodes
+from oodml.runs.training_run import TrainedModel
+from oodml.shift import Ladder
+
+_METRICS = ("recall_at_1", "map_at_r")
+
+
+@register_task("few-shot")
+class FewShot(Task):
+    """Recall@1 and MAP@R among the query images before and after adapting to the support.
+
+    One row each for ``..._before``, ``..._after`` and ``..._gain`` (after - before, episode by episode),
+    means over episodes with t-intervals. Methods without an adaptation, or that need more shots,
+    have no rows.
+    """
+
+    shots = Parameter((2, 5), "images a class in the support")
+    episodes = Parameter(10, "episodes a number of shots, of those in the ladder", minimum=1)
+
+    def check(self) -> None:
+        check_shot_numbers(self.shots)
+
+    def check_split(self, split: Split, ladder: Ladder) -> None:
+        check_shots(self.shots, split, ladder)
+
+    def adaptations(self) -> dict[int, int]:
+        return dict.fromkeys(self.shots, self.episodes)
+
+    def run(self, context: TaskContext) -> TaskOutput:
+        rows: list[ResultValues] = []
+        for shots in self.shots:
+            if context.model is None or not context.model.learns(shots):
+                continue
+            episodes = [
+                episode
+                for episode in split_episodes(context, shots, self.episodes)
+                if np.bincount(episode.query_labels, minlength=1).max() > 1  # else nothing to score
+            ]
+            if episodes:
+                rows += _rows(context, context.model, episodes, shots)
+        return TaskOutput(rows)
+
+
+def _rows(
+    context: TaskContext, model: TrainedModel, episodes: list[Episode], shots: int
+) -> list[ResultValues]:
+    test = context.split.test.rows
+    before, after = [], []
+    for number, episode in enumerate(episodes):
+        adapted = model.adapted(
+            test[episode.support],
+            episode.support_labels,
+            shots=shots,
+            # the same adapted model as the k-shot task's
+            seed=context.cell.derived_seed("adaptation", shots, number),
+        )
+        before.append(_scores(context.embeddings[episode.query], episode.query_labels))
+        after.append(_scores(adapted.embed(test[episode.query]), episode.query_labels))
+    found = []
+    for place, metric in enumerate(_METRICS):
+        first = np.array([values[place] for values in before])
+        second = np.array([values[place] for values in after])
+        for moment, scores in (("before", first), ("after", second), ("gain", second - first)):
+            estimate = t_interval(scores, over="episodes")
+            name = f"{metric}_{shots}_shot_{moment}"
+            found.append(result_row(name, estimate.value, estimate.n, estimate, shots=shots))
+    return found
+
+
+def _scores(embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> list[float]:
+    metrics = evaluate(embeddings, labels, metrics=list(_METRICS)).metrics
+    return [metrics[name] for name in _METRICS]

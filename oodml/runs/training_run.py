@@ -1,0 +1,244 @@
+"""Split + method -> trained model. The only file of this room that calls the training room's loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from oodml.core.errors import UsageError
+from oodml.core.hashing import derived_seed
+from oodml.evaluation import evaluate
+from oodml.methods import Dims, Method, Term
+from oodml.methods.term import classifier_of
+from oodml.runs.plan.cell import Cell
+from oodml.runs.plan.selection import selection_rule
+from oodml.runs.plan.split import Items, Split, joined
+from oodml.runs.workbench import Workbench
+from oodml.training import (
+    Checkpoint,
+    Embedder,
+    Feed,
+    ItemSource,
+    SealedSource,
+    Selection,
+    SelectionRule,
+    TrainingSettings,
+    adapt,
+    embed,
+    train,
+)
+
+OnStep = Callable[[int, int], None]
+_PROBE_STEPS = 3
+
+
+@dataclass(frozen=True)
+class AdaptedModel:
+    """A model adapted to an episode's support."""
+
+    _embedder: Embedder
+    _terms: dict[str, Term]
+    _source: ItemSource
+    _fabric: Fabric
+    predictor: str  # "classifier" where it carries one of its own, else one on embeddings
+
+    def embed(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Embeddings float32 [n, d] of rows of the data set."""
+        return embed(self._embedder, self._source, rows, self._fabric)
+
+    def predict(self, embeddings: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Class 0..C-1 of each embedding, by the model's own classifier: int64 [n]."""
+        with torch.inference_mode():
+            given = self._fabric.to_device(torch.from_numpy(embeddings))
+            found = classifier_of(self._terms.values()).predict(given)
+        classes: NDArray[np.int64] = found.cpu().numpy()
+        return classes
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model after training, and what adapting it needs.
+
+    Attributes:
+        kept_step: the step whose weights were kept; None for the last.
+    """
+
+    kept_step: int | None
+    _method: Method
+    _embedder: Embedder
+    _bench: Workbench
+    _settings: TrainingSettings
+
+    def embed(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Embeddings float32 [n, d] of rows of the data set."""
+        source, fabric = self._bench.source(self._settings), self._bench.fabric(self._settings)
+        return embed(self._embedder, source, rows, fabric)
+
+    def adapts(self, shots: int) -> bool:
+        """Whether the method says how so many images a class are used: what learns, who decides."""
+        adaptation = self._method.adaptation()
+        return adaptation is not None and shots >= adaptation.minimum_shots
+
+    def learns(self, shots: int) -> bool:
+        """Whether the model itself goes on learning from so many images a class."""
+        return self.adapts(shots) and self._method.adaptation_or_error().steps > 0
+
+    def adapted(
+        self, support: NDArray[np.int64], labels: NDArray[np.int64], *, shots: int, seed: int
+    ) -> AdaptedModel:
+        """A copy adapted to a support set.
+
+        Args:
+            support: int64 [s], rows of the data set.
+            labels: int64 [s], their classes as 0..C-1.
+        """
+        adaptation = self._method.adaptation_or_error()
+        source, fabric = self._bench.source(self._settings), self._bench.fabric(self._settings)
+        embedder, terms = adapt(
+            self._embedder,
+            self._method,
+            source,
+            support,
+            labels,
+            self._settings,
+            fabric,
+            seed=seed,
+        )
+        return AdaptedModel(embedder, terms, source, fabric, adaptation.predictor)
+
+    def save(self, path: Path) -> None:
+        """Write the weights as safetensors."""
+        weights = {k: v.contiguous().cpu() for k, v in self._embedder.state_dict().items()}
+        path.write_bytes(save(weights))  # save_file would make it private to the user
+
+
+def training_items(split: Split, rule: SelectionRule) -> Items:
+    """What a rule trains on: the split's train items, with val where it selects without them."""
+    parts = {"train": split.train, "val": split.val}
+    return joined(parts[part] for part in rule.trains_on)
+
+
+def check_trainable(split: Split, rule: SelectionRule) -> None:
+    """UsageError where a split has nothing to select by or to learn from."""
+    where = f"{split.condition}, level {split.level}"
+    if rule.needs == "validation" and not len(split.val):
+        raise UsageError(
+            f"selection rule {rule.name!r} needs validation, but {where} has no validation images"
+        )
+    if len(training_items(split, rule).class_names) < 2:
+        raise UsageError(f"{where} has fewer than two classes to train on")
+
+
+def train_cell(
+    cell: Cell,
+    method: Method,
+    split: Split,
+    bench: Workbench,
+    checkpoint_path: Path,
+    on_step: OnStep | None = None,
+) -> TrainedModel:
+    """Train the cell's method on its split. Only train and val items are opened.
+
+    Args:
+        checkpoint_path: where an interrupted training continues; the file goes when the cell is
+            committed.
+        on_step: called with (steps done, steps in all).
+    """
+    settings = TrainingSettings(**cell.training)
+    rule = selection_rule(settings)
+    items = training_items(split, rule)
+    seed = cell.derived_seed("cell")
+    torch.manual_seed(derived_seed("weights", seed))
+    dims = Dims(bench.features.shape[1], settings.embedding_dim, len(items.class_names))
+    embedder = Embedder.of(method, bench.trunk(settings), dims, settings.freeze_batch_norm)
+    terms = method.terms(dims)
+    fabric = bench.fabric(settings)
+    opened = np.concatenate([items.rows, split.val.rows])
+    source = SealedSource(bench.source(settings), opened)
+    trained = train(
+        embedder,
+        terms,
+        Feed(source, items.rows, items.labels, method.batches(), settings.batch_size, seed),
+        settings.at_rate(method.learning_rate_factor),
+        fabric,
+        selection=Selection(rule, _SplitScores(source, split.val, items, fabric)),
+        checkpoint=Checkpoint(checkpoint_path, cell.run_id),
+        on_step=(lambda done: on_step(done, settings.steps)) if on_step else None,
+    )
+    return TrainedModel(trained.kept_step, method, embedder, bench, settings)
+
+
+@dataclass(frozen=True)
+class _SplitScores:
+    """MAP@R of the model as it stands, on what a rule may look at."""
+
+    _source: ItemSource
+    _val: Items
+    _train: Items
+    _fabric: Fabric
+
+    def validation(self, model: nn.Module) -> float:
+        return self._map_at_r(model, self._val)
+
+    def training(self, model: nn.Module) -> float:
+        return self._map_at_r(model, self._train)
+
+    def _map_at_r(self, model: nn.Module, items: Items) -> float:
+        embeddings = embed(model, self._source, items.rows, self._fabric)
+        report = evaluate(embeddings, items.labels, metrics=["map_at_r"])
+        return float(report.metrics["map_at_r"])
+
+
+class _RandomInputs:
+    """Inputs of the right shape for timing, standing in for a data set that is not opened."""
+
+    augments = True
+
+    def __init__(self, shape: tuple[int, ...], rows: int) -> None:
+        self.rows = rows
+        self._shape = shape
+
+    def training_batch(self, indices: NDArray[np.int64], seed: int) -> Tensor:
+        return torch.randn(len(indices), *self._shape)
+
+    def evaluation_batches(self, indices: NDArray[np.int64]) -> Iterator[Tensor]:
+        raise NotImplementedError
+
+
+def seconds_a_step(
+    method: Method, settings: TrainingSettings, trunk: nn.Module, feature_dim: int, shape: Any
+) -> float:
+    """Time of one update on random inputs of ``shape``, from a few real ones on the processor."""
+    classes = max(2, settings.batch_size // method.images_per_class)
+    labels = np.arange(settings.batch_size * 2, dtype=np.int64) % classes
+    dims = Dims(feature_dim, settings.embedding_dim, classes)
+    source = _RandomInputs(tuple(shape), len(labels))
+    marks: list[float] = []
+    train(
+        Embedder.of(method, trunk, dims),
+        method.terms(dims),
+        Feed(source, np.arange(len(labels)), labels, method.batches(), settings.batch_size, 0),
+        settings.model_copy(update={"steps": _PROBE_STEPS}),
+        Fabric(accelerator="cpu", devices=1),
+        on_step=lambda _: marks.append(time.perf_counter()),
+    )
+    # the first step pays for set-up, the later ones are the rule
+    return (marks[-1] - marks[0]) / (len(marks) - 1)
+
+
+def adaptation_steps(method: Method, shots: int) -> int:
+    """Updates that adapting to one support set takes."""
+    adaptation = method.adaptation()
+    if adaptation is None or shots < adaptation.minimum_shots:
+        return 0
+    return adaptation.steps
