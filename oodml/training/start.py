@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from oodml.core.threads import one_blas_thread
+from oodml.core.threads import one_decomposition_thread
 
 
 @torch.no_grad()
@@ -46,7 +46,7 @@ def _principal_directions(features: NDArray[np.float32]) -> NDArray[np.float32]:
     rows = features.astype(np.float64)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     rows /= np.where(lengths == 0, 1.0, lengths)
-    with one_blas_thread(rows.shape[1]):
+    with one_decomposition_thread(rows.shape[1]):
         _, vectors = np.linalg.eigh(rows.T @ rows)
     leading = vectors[:, ::-1].T
     largest = np.take_along_axis(leading, np.abs(leading).argmax(axis=1)[:, None], axis=1)

@@ -69,7 +69,7 @@ def _outlined(
     ladder = load_ladder(entry.path) if entry.path is not None else None
     levels = chosen_levels(spec, len(ladder.levels) if ladder is not None else entry.levels)
     splits = tuple(
-        SplitSummary(condition, level, draw, None, 0, 0, 0, 0)
+        SplitSummary(condition, level, draw, None, 0, 0, 0, 0, condition)
         for condition in spec.conditions
         for level in levels
         for draw in _draws(condition, level, ladder)
