@@ -78,7 +78,7 @@ def test_methods_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> Non
     assert set(json.loads(capsys.readouterr().out)) == set(oodml.list_methods())
     assert run_command(["methods", "show", "sec-triplet", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert shown["hyper_parameters"]["eta"]["default"] == 1.0
+    assert shown["hyper_parameters"]["sec_weight"]["default"] == 1.0
     assert run_command(["methods", "show", "triplet"]) == 0
     assert "margin" in capsys.readouterr().out
 

@@ -74,19 +74,3 @@ def test_shell_commands_run(
             command[place : place + 2] = ["--backbone", "identity"]
         assert run_command(command) == 0, command
     assert (tmp_path / "runs" / "demo" / "accuracy_5_shot.png").is_file()
-
-
-def test_the_example_method_of_contributing_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    import oodml
-    from oodml.methods import method as base
-
-    monkeypatch.setattr(base._registry, "_entries", dict(base._registry._entries))
-    code = blocks("CONTRIBUTING.md", "python")[0]
-    indent = len(code) - len(code.lstrip(" "))
-    code = "\n".join(line[indent:] for line in code.splitlines())
-    exec(compile(code, "CONTRIBUTING.md", "exec"), {})
-    objective = oodml.create_method("my-method", weight=2).objective(4, 3)
-    loss = objective(torch.randn(6, 4), torch.tensor([0, 0, 1, 1, 2, 2]))
-    assert torch.isfinite(loss)

@@ -26,7 +26,7 @@ def test_a_method_that_is_gone_is_still_tabulated(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from oodml.methods import method
+    from oodml.methods import registry
     from oodml.runs.plan.plan_file import read_plan
 
     out = tmp_path / "out"
@@ -34,8 +34,7 @@ def test_a_method_that_is_gone_is_still_tabulated(
     first = oodml.run({**spec, "tasks": [{"name": "retrieval"}]}, out, executor="serial")
     before = (out / RESULTS_FILE).read_bytes()
     (out / RESULTS_FILE).unlink()
-    monkeypatch.setattr(method, "_registry", type(method._registry)("method"))
-    monkeypatch.setattr(method, "_load_builtin", lambda: None)
+    monkeypatch.setattr(registry, "_methods", type(registry._methods)("method"))
     with pytest.raises(oodml.core.errors.UsageError):
         oodml.create_method("triplet")
     assert benchmark_status(out)["done"] == 4

@@ -381,10 +381,10 @@ def test_a_method_that_raises_keeps_the_others(
 ) -> None:
     from oodml.methods.builtin.triplet import Triplet
 
-    def broken(self: Triplet, embedding_dim: int, num_classes: int) -> None:
+    def broken(self: Triplet, dims: object) -> None:
         raise ZeroDivisionError("my own bug")
 
-    monkeypatch.setattr(Triplet, "objective", broken)
+    monkeypatch.setattr(Triplet, "loss", broken)
     spec_file.write_text(toml(dict(SPEC, methods=[{"name": "frozen"}, {"name": "triplet"}])))
     out = tmp_path / "out"
     with pytest.raises(CellsFailed, match="ZeroDivisionError: my own bug"):

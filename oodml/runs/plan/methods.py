@@ -90,7 +90,10 @@ def _check_needs(method: Method, training: TrainingSettings) -> None:
     """UsageError where cached features cannot give what the method's terms ask for."""
     if training.mode == "network" or not method.trains:
         return
-    lacking = sorted(method.needs)
+    try:
+        lacking = sorted(method.needs)
+    except Exception:  # anybody's code: its own cells fail and say why, the others go on
+        return
     if lacking:
         words = {"maps": "feature maps", "trunk": "a backbone that is trained", "views": "views"}
         raise UsageError(
