@@ -14,7 +14,8 @@ def search(
     grid: Annotated[
         list[str] | None,
         typer.Option(
-            help='"NAME=VALUE,VALUE,..."; may be given more than once [default: learning_rate=3e-5,1e-4,3e-4,1e-3]'
+            help="NAME=VALUE,VALUE,...; several times for several "
+            "[default: learning_rate=3e-5,1e-4,3e-4,1e-3]"
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="folder [default: runs/NAME-search]")] = None,
