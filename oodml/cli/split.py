@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from oodml.cli.split_inputs import (
     data_of_file,
     features_of,
     generator_options,
+    names,
     numbers,
     superclasses_of,
 )
@@ -42,7 +43,9 @@ def list_command(as_json: JsonOption = False) -> None:
 def make(
     dataset: Annotated[str, typer.Argument(help="Data set (oodml data list).")],
     generator: Annotated[str, typer.Option(help="Ladder generator (oodml split list).")] = "target",
-    levels: Annotated[int, typer.Option(help="Number of levels.")] = 6,
+    levels: Annotated[
+        int | None, typer.Option(help="Number of levels [one a step or target, else 6].")
+    ] = None,
     backbone: BackboneOption = _DEFAULT_BACKBONE,
     image_size: Annotated[int | None, typer.Option(help="Side of the images in pixels.")] = None,
     device: Annotated[str, typer.Option(help="Device for the backbone.")] = "auto",
@@ -50,6 +53,12 @@ def make(
     name: Annotated[str | None, typer.Option(help="Name of the ladder.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     targets: Annotated[str | None, typer.Option(help="Shift values wanted: 10,20,30.")] = None,
+    steps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--steps", "--step", help="Steps of the generator that are the levels: -20,0,6,R22."
+        ),
+    ] = None,
     val_fraction: Annotated[float, typer.Option(help="Share of training classes for val.")] = 0.25,
     shots: Annotated[str, typer.Option(help="Shots of the few-shot episodes.")] = "2,5,10",
     episodes: Annotated[int, typer.Option(help="Episodes of each level and shot.")] = 10,
@@ -71,9 +80,14 @@ def make(
 ) -> None:
     """Make a ladder of class splits of growing shift."""
     from oodml.shift import generate_ladder
+    from oodml.shift.rules import LadderRules
 
-    wanted = numbers("--targets", targets)
-    ladder_name = name or f"{generator}-{len(wanted) if wanted else levels}"
+    given: dict[str, Any] = {
+        "levels": levels,
+        "targets": numbers("--targets", targets),
+        "steps": names(steps),
+    }
+    ladder_name = name or f"{generator}-{LadderRules(**given).level_count}"
     folder = out or Path("splits") / dataset / ladder_name
     if not may_write(folder, overwrite, as_json):
         return
@@ -81,10 +95,9 @@ def make(
     ladder = generate_ladder(
         table,
         generator=generator,
-        levels=len(wanted) if wanted else levels,
         superclass_of=loaded.superclass_of,
         default_split=loaded.default_split,
-        targets=wanted,
+        **given,
         keep_superclasses=keep_superclasses,
         pinned_train=pin_train or (),
         pinned_test=pin_test or (),
@@ -220,6 +233,10 @@ def import_(
     label_column: Annotated[str, typer.Option(help="Label column of --features.")] = "label",
     val_fraction: Annotated[float, typer.Option(help="Share of training classes for val.")] = 0.25,
     seed: Annotated[int, typer.Option(help="Seed of validation classes and episodes.")] = 0,
+    id_map: Annotated[
+        Path | None,
+        typer.Option(help="CSV with columns from, to (and class): ids of one's own images."),
+    ] = None,
     device: Annotated[str, typer.Option(help="Device for the backbone.")] = "auto",
     overwrite: OverwriteOption = "never",
     as_json: JsonOption = False,
@@ -229,11 +246,15 @@ def import_(
 
     from oodml.shift.distance.labelled import LabelledFeatures
     from oodml.shift.formats import ladder_of_draft, read_split_file
+    from oodml.shift.formats.id_map import read_id_map, with_mapped_ids
+    from oodml.shift.ladder.episode_ids import episode_id_problem
 
     if not may_write(out, overwrite, as_json):
         return
     draft = read_split_file(file, dataset or "", kind)
     draft = replace(draft, name=name or draft.name)
+    if id_map is not None:
+        draft = with_mapped_ids(draft, read_id_map(id_map))
     data, fingerprint = None, ""
     if features is not None:
         data = data_of_file(features, label_column)
@@ -245,6 +266,10 @@ def import_(
     )
     ladder.save(out)
     print_ladder(ladder, out, as_json)
+    if data is not None and data.image_ids is not None:
+        problem = episode_id_problem(ladder, data.image_ids, file=out)
+        if problem:
+            typer.echo(f"note: {problem}", err=True)
 
 
 @app.command()

@@ -85,6 +85,13 @@ def numbers(flag: str, text: str | None) -> list[float] | None:
         raise UsageError(f"{flag} {text!r}: expected numbers with commas between them") from None
 
 
+def names(given: list[str] | None) -> list[str] | None:
+    """Names with commas between, of a flag that may be given several times."""
+    if given is None:
+        return None
+    return [part.strip() for text in given for part in text.split(",") if part.strip()]
+
+
 def generator_options(given: list[str]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for text in given:

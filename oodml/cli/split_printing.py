@@ -50,7 +50,8 @@ def print_ladder(ladder: Ladder, folder: Path, as_json: bool) -> None:
     if not all(level.reached for level in ladder.levels):
         console.print("* more than 1 % from its target")
     for name, reason in list(ladder.left_out.items())[:5]:
-        console.print(f"left out: {name} ({reason})", markup=False)
+        text = f"{name} ({reason})" if name else reason
+        console.print(f"left out: {text}", markup=False)
     if len(ladder.left_out) > 5:
         console.print(f"... and {len(ladder.left_out) - 5} more classes left out")
     _print_few(ladder, console)

@@ -20,6 +20,7 @@ from oodml.shift.ladder.model import Ladder, Level
 from oodml.shift.placing import place_levels
 from oodml.shift.rules import LadderRules
 from oodml.shift.start import class_units, starting_sides
+from oodml.shift.steps import partitions_of_steps
 from oodml.shift.validation_classes import split_validation
 
 MEASURE = "frechet_class_means"
@@ -68,7 +69,7 @@ def build_ladder(
     dataset = about.dataset or table.manifest.get("dataset", "")
     fingerprint = about.fingerprint or table.manifest.get("dataset_fingerprint", "")
     return Ladder(
-        name=about.name or f"{dataset or 'ladder'}-{generator.name}-{rules.levels}",
+        name=about.name or f"{dataset or 'ladder'}-{generator.name}-{rules.level_count}",
         dataset=str(dataset),
         dataset_fingerprint=str(fingerprint),
         features={"dim": means.dims} | manifest_part(table.manifest),
@@ -78,9 +79,15 @@ def build_ladder(
         seed=rules.seed,
         levels=rungs,
         images={n: int(c) for n, c in zip(means.names, means.images, strict=True) if n in used},
-        left_out={n: f"{count} image(s), {few}" for n, count in too_few.items()},
+        left_out=_left_out(table, {n: f"{count} image(s), {few}" for n, count in too_few.items()}),
         episode_table=_episodes(table, means, rungs, rules),
     ).sealed()
+
+
+def _left_out(table: LabelledFeatures, few: Mapping[str, str]) -> dict[str, str]:
+    """Reasons by class; images without a label stand under the empty name."""
+    unlabelled = {"": f"{table.unlabelled} image(s) without a label"} if table.unlabelled else {}
+    return {**unlabelled, **few}
 
 
 def _recorded_options(
@@ -91,6 +98,9 @@ def _recorded_options(
     recorded |= {"image_tolerance": problem.image_tolerance}
     recorded |= {"from_default_split": about.default_split is not None}
     del recorded["seed"], recorded["levels"]
+    if rules.steps is None:
+        # What ladders recorded before there were steps stays as it is, and so does their hash.
+        del recorded["steps"]
     return {k: list(v) if isinstance(v, tuple) else v for k, v in recorded.items()}
 
 
@@ -106,7 +116,7 @@ def _problem(means: ClassMeans, rules: LadderRules, about: AboutData) -> Problem
         right=right,
         units=units,
         fixed=fixed,
-        levels=rules.levels,
+        levels=rules.level_count,
         targets=rules.targets,
         image_tolerance=rules.image_tolerance,
         seed=rules.seed,
@@ -115,13 +125,22 @@ def _problem(means: ClassMeans, rules: LadderRules, about: AboutData) -> Problem
 
 def _place(
     problem: Problem, generator: Generator, rules: LadderRules
+) -> list[tuple[Partition, float | None]]:
+    """The partition of each level and its target; None for steps, which have no other aim."""
+    if rules.steps is not None:
+        return [(one, None) for one in partitions_of_steps(problem, generator, rules.steps)]
+    return list(_placed_by_shift(problem, generator, rules))
+
+
+def _placed_by_shift(
+    problem: Problem, generator: Generator, rules: LadderRules
 ) -> list[tuple[Partition, float]]:
     """Search, remove classes, choose levels, and move each level to its target."""
     found = generator.search(problem)
     if rules.remove_classes:
         hardest = max(found, key=lambda partition: partition.shift)
         found = [*found, *removal_stage(problem, hardest, rules.remove_classes)]
-    placed = place_levels(found, rules.levels, rules.targets)
+    placed = place_levels(found, rules.level_count, rules.targets)
     low = min(partition.shift for partition in found)
     high = max(partition.shift for partition in found)
     for index, (partition, target) in enumerate(placed):
@@ -143,7 +162,7 @@ def stable_digits(value: float) -> float:
 def _level(
     index: int,
     partition: Partition,
-    target: float,
+    target: float | None,
     start: Partition,
     problem: Problem,
     rules: LadderRules,
@@ -156,6 +175,8 @@ def _level(
     side = [means.names[row] for row in partition.left]
     train, val = split_validation(side, rules.val_fraction, rules.seed)
     test = tuple(sorted(means.names[row] for row in partition.right))
+    if target is not None and rules.targets is None:
+        target = stable_digits(target)
     return Level(
         index=index,
         train=train,
@@ -163,7 +184,7 @@ def _level(
         test=test,
         shift=partition.shift,
         shifts={MEASURE: partition.shift},
-        target=target if rules.targets is not None else stable_digits(target),
+        target=target,
         counts=level_counts(train, val, test, images),
         stage=partition.stage,
         step=partition.step,
@@ -193,7 +214,7 @@ def _enough_classes(means: ClassMeans, rules: LadderRules, too_few: int) -> None
     left = f" ({too_few} more have fewer than {rules.min_images} images)" if too_few else ""
     if len(means) < 4:
         raise DataError(f"{len(means)} classes{left}; a ladder needs at least 4, two a side")
-    if len(means) < rules.levels:
+    if len(means) < rules.level_count:
         raise UsageError(
-            f"{rules.levels} levels out of {len(means)} classes{left}; ask for fewer levels"
+            f"{rules.level_count} levels out of {len(means)} classes{left}; ask for fewer levels"
         )

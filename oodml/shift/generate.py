@@ -9,20 +9,21 @@ from oodml.shift.build import AboutData, build_ladder
 from oodml.shift.distance.labelled import LabelledFeatures
 from oodml.shift.generators import create_generator
 from oodml.shift.ladder.model import Ladder
-from oodml.shift.rules import DEFAULT_GENERATOR, DEFAULTS, LadderRules
+from oodml.shift.rules import DEFAULT_GENERATOR, DEFAULTS, LadderRules, step_names
 
 
 def generate_ladder(
     features: Any,
     labels: Sequence[Any] | None = None,
     generator: str = DEFAULT_GENERATOR,
-    levels: int = DEFAULTS.levels,
+    levels: int | None = DEFAULTS.levels,
     *,
     image_ids: Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
     superclass_of: Mapping[str, str] | None = None,
     default_split: tuple[Sequence[str], Sequence[str]] | None = None,
     targets: Sequence[float] | None = DEFAULTS.targets,
+    steps: Sequence[str | int] | None = DEFAULTS.steps,
     keep_superclasses: bool = DEFAULTS.keep_superclasses,
     pinned_train: Sequence[str] = DEFAULTS.pinned_train,
     pinned_test: Sequence[str] = DEFAULTS.pinned_test,
@@ -43,15 +44,20 @@ def generate_ladder(
     Args:
         features: float array [N, D], or a feature table with ``features``, ``labels``,
             ``class_names``, ``image_ids`` and ``manifest`` (then leave out ``labels``).
-        labels: N class names, or N integers (indices into ``class_names`` where given).
+        labels: N class names, or N integers (indices into ``class_names`` where given). Rows
+            labelled None, NaN or "" are left out, and said so in the ladder.
         generator: a registered generator; ``oodml.shift.GENERATORS.names()`` lists them.
-        levels: number of levels.
+        levels: number of levels; default one a step or target where those are given, else 6.
         image_ids: N unique ids; without them the ladder has no few-shot episodes.
         superclass_of: class name -> superclass, for ``keep_superclasses``.
         default_split: conventional (train classes, test classes) to start from; without it the
             start is seeded random halves.
         targets: wanted shift values, growing; default evenly spaced between the easiest and the
             hardest shift reached.
+        steps: names of the generator's own steps, in the order of the levels, for generators that
+            name them. Those of ``oodml`` are numbered as in the papers: ``["-20", "0", "6", "R22"]``
+            (negative: easier; R: removal stage, see ``removal_iterations``). Shift must grow from
+            step to step.
         keep_superclasses: move whole superclasses only.
         pinned_train, pinned_test: classes that stay on their side in every level.
         min_images: classes with fewer images are left out, and said so in the ladder.
@@ -65,7 +71,8 @@ def generate_ladder(
         options: options of the generator.
 
     Raises:
-        UsageError: unknown generator or option, more levels than shifts reached, bad arguments.
+        UsageError: unknown generator, option or step, more levels than shifts reached, steps whose
+            shift does not grow, bad arguments.
         DataError: features or labels that cannot be used.
 
     >>> import numpy as np
@@ -78,10 +85,17 @@ def generate_ladder(
     [2.5, 7.2, 11.8]
     >>> [(len(level.train), len(level.val), len(level.test)) for level in ladder.levels]
     [(7, 3, 10), (7, 3, 10), (7, 3, 10)]
+
+    Levels that are steps of the papers' generator:
+
+    >>> ladder = generate_ladder(features, labels, generator="oodml", steps=["-2", "0", "4"])
+    >>> [(level.stage, level.step, round(level.shift, 1)) for level in ladder.levels]
+    [('easier', -2, 5.8), ('start', 0, 7.2), ('harder', 4, 8.6)]
     """
     rules = LadderRules(
         levels=levels,
         targets=None if targets is None else tuple(float(value) for value in targets),
+        steps=step_names(steps),
         keep_superclasses=keep_superclasses,
         pinned_train=tuple(pinned_train),
         pinned_test=tuple(pinned_test),

@@ -13,6 +13,11 @@ from oodml.shift.generators.problem import Partition
 _SAME = 1e-6
 
 
+def same_shift(one: float, other: float) -> bool:
+    """Whether two shifts are too near to tell apart."""
+    return abs(other - one) <= _SAME * max(one, other)
+
+
 def spaced_targets(lowest: float, highest: float, levels: int) -> tuple[float, ...]:
     """``levels`` values evenly spaced from easiest to hardest; one level: the hardest."""
     if levels == 1:
@@ -64,7 +69,7 @@ def _distinct(found: Sequence[Partition]) -> list[Partition]:
     """Sorted by shift; among equal shifts the one met first (so the start wins)."""
     kept: list[Partition] = []
     for partition in sorted(found, key=lambda p: p.shift):
-        if kept and partition.shift - kept[-1].shift <= _SAME * partition.shift:
+        if kept and same_shift(kept[-1].shift, partition.shift):
             continue
         kept.append(partition)
     return kept

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from oodml.core.errors import DataError
 from oodml.core.figures import save_figure
 from oodml.shift.distance.means import ClassMeans
 from oodml.shift.ladder.model import Ladder
@@ -86,10 +87,22 @@ def shift_figure(ladder: Ladder, superclass_of: Mapping[str, str] | None = None)
 
 
 def map_figure(ladder: Ladder, means: ClassMeans) -> Figure:
-    """Class means on their first two principal axes, coloured by side, at up to four levels."""
-    rows = [means.position[n] for n in sorted(ladder.images) if n in means.position]
+    """Class means on their first two principal axes, coloured by side, at up to four levels.
+
+    Raises:
+        DataError: a class of the ladder that has no features.
+    """
+    names = _all_classes(ladder)
+    missing = [name for name in names if name not in means.position]
+    if missing:
+        raise DataError(
+            f"class {missing[0]!r} (of {len(missing)}) of the ladder has no features; are they of "
+            "another data set, or are its classes named otherwise?"
+        )
+    rows = means.rows_of(names)
     points = means.means[rows] - means.means[rows].mean(axis=0)
-    names = [means.names[row] for row in rows]
+    if means.dims == 1:
+        points = np.pad(points, ((0, 0), (0, 1)))
     _, spread, axes = np.linalg.svd(points, full_matrices=False)
     # The sign of a principal axis is arbitrary: the largest weight is made positive.
     axes = axes[:2] * np.sign(axes[:2][np.arange(2), np.abs(axes[:2]).argmax(axis=1)])[:, None]
@@ -115,7 +128,7 @@ def map_figure(ladder: Ladder, means: ClassMeans) -> Figure:
 
 def moves_figure(ladder: Ladder, superclass_of: Mapping[str, str] | None = None) -> Figure:
     """Share of every superclass on the test side by level; without superclasses, moves counted."""
-    if superclass_of and len({superclass_of.get(n) for n in ladder.images}) > 1:
+    if superclass_of and len({superclass_of.get(n) for n in _all_classes(ladder)}) > 1:
         return _superclass_figure(ladder, superclass_of)
     figure = _figure(5.4, 3.2)
     panel = figure.subplots()
@@ -143,7 +156,7 @@ def moves_figure(ladder: Ladder, superclass_of: Mapping[str, str] | None = None)
 
 
 def _superclass_figure(ladder: Ladder, superclass_of: Mapping[str, str]) -> Figure:
-    sizes = Counter(superclass_of.get(name, "none") for name in ladder.images)
+    sizes = Counter(superclass_of.get(name, "none") for name in _all_classes(ladder))
     largest = [name for name, _ in sizes.most_common(_MOST_SUPERCLASSES)]
     shares = np.full((len(largest), len(ladder.levels)), np.nan)
     for column, level in enumerate(ladder.levels):
@@ -195,6 +208,14 @@ def _draw_map(panel: Axes, ladder: Ladder, index: int, names: list[str], flat: n
     panel.set_title(f"level {index}, {shift}", loc="left")
     panel.set_xticks([])
     panel.set_yticks([])
+
+
+def _all_classes(ladder: Ladder) -> list[str]:
+    """Classes of all levels, and those of the start that a later stage removed, sorted.
+
+    An imported ladder knows only its levels: it may have no count of images.
+    """
+    return sorted(set(ladder.images).union(*(_classes(level) for level in ladder.levels)))
 
 
 def _classes(level: Any) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,18 @@ class LadderRules(Parametrised):
 
     owner_kind = "ladder"
 
-    levels = Parameter(6, "number of levels", minimum=1)
+    levels: Parameter[int | None] = Parameter(
+        None, "number of levels; null: one a step or target, else 6", kind=int, minimum=1
+    )
     targets: Parameter[tuple[float, ...] | None] = Parameter(
         None,
         "wanted shift values, growing, one a level; null: evenly spaced between the easiest and "
         "the hardest shift reached",
+        kind=tuple,
+    )
+    steps: Parameter[tuple[str, ...] | None] = Parameter(
+        None,
+        "steps of the generator that are the levels, by name; null: levels are placed by shift",
         kind=tuple,
     )
     keep_superclasses = Parameter(False, "move whole superclasses only")
@@ -55,14 +63,64 @@ class LadderRules(Parametrised):
         if any(count < 1 for count in self.shots):
             raise UsageError(f"shots are {list(self.shots)}, expected at least 1 each")
         if self.targets is not None:
-            _check_targets(self.targets, self.levels)
+            _check_targets(self.targets, self.level_count)
+        if self.steps is not None:
+            _check_steps(self)
+
+    @property
+    def level_count(self) -> int:
+        """How many levels: as given, else one a step or target, else 6."""
+        if self.levels is not None:
+            return self.levels
+        given = self.steps if self.steps is not None else self.targets
+        return DEFAULT_LEVELS if given is None else len(given)
 
 
+DEFAULT_LEVELS = 6
 DEFAULTS = LadderRules()
 DEFAULT_GENERATOR = "target"
 
 
+def step_names(given: Any) -> tuple[str, ...] | None:
+    """Names of steps out of a list of names or whole numbers; None stays None.
+
+    Raises:
+        UsageError: anything else, a lone text above all.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise UsageError(f'steps: expected a list such as ["-20", "0", "R22"], got {given!r}')
+    steps = tuple(given)
+    for step in steps:
+        if isinstance(step, bool) or not isinstance(step, str | int | np.integer):
+            raise UsageError(f"steps: expected names such as '6' or 'R22', got {step!r}")
+    return tuple(str(step) for step in steps)
+
+
+def _check_steps(rules: LadderRules) -> None:
+    steps = rules.steps or ()
+    if not steps:
+        raise UsageError("steps are empty; name at least one, or leave them out")
+    twice = [step for step in steps if steps.count(step) > 1]
+    if twice:
+        raise UsageError(f"step {twice[0]!r} is named twice; every level needs its own")
+    if rules.targets is not None:
+        raise UsageError("steps and targets both choose the levels; leave one of them out")
+    if rules.level_count != len(steps):
+        raise UsageError(
+            f"levels is {rules.level_count}, but {len(steps)} steps are named; leave levels out"
+        )
+    if rules.remove_classes:
+        raise UsageError(
+            "remove_classes adds to what levels are placed among, steps name the levels "
+            "themselves; leave one out (the papers' removal is removal_iterations of oodml)"
+        )
+
+
 def _check_targets(targets: tuple[float, ...], levels: int) -> None:
+    if not targets:
+        raise UsageError("targets are empty; name at least one, or leave them out")
     if len(targets) != levels:
         raise UsageError(f"{len(targets)} targets for {levels} levels; one a level")
     growing = list(targets) == sorted(set(targets))

@@ -27,12 +27,18 @@ def frechet_svd(a, b):
 
 
 class PapersHeuristic:
-    """protocols.md section 2.1, items 2 and 3, on lists of class names and of class means."""
+    """protocols.md section 2.1, items 2 and 3, on lists of class names and of class means.
 
-    def __init__(self, names_train, names_test, mean_of, swaps, distance):
+    The k-th swap of an iteration walks the sorted order from its k-th place on and takes the first
+    position that is not among the last ``history`` used ones, as that list stands at this swap.
+    ``repaired``: classes rest, on whichever side they stand; the state after the last iteration is
+    recorded too; removal keeps swaps that raise the distance.
+    """
+
+    def __init__(self, names_train, names_test, mean_of, swaps, distance, repaired=False):
         self.names = [list(names_train), list(names_test)]
         self.feats = [[mean_of[n] for n in names_train], [mean_of[n] for n in names_test]]
-        self.swaps, self.distance = swaps, distance
+        self.swaps, self.distance, self.repaired = swaps, distance, repaired
 
     def scores(self):
         train_mean, test_mean = np.mean(self.feats[0], axis=0), np.mean(self.feats[1], axis=0)
@@ -42,16 +48,39 @@ class PapersHeuristic:
         return train, test
 
     def choose(self, used, history, descending=False):
-        """Position pairs of one iteration, or None when too few positions are free."""
-        picked = []
-        for side, scores in enumerate(self.scores()):
-            order = sorted(
-                range(len(scores)), key=lambda p: -scores[p] if descending else scores[p]
-            )
-            recent = [pair[side] for pair in used[len(used) - min(history, len(used)) :]]
-            picked.append([p for p in order if p not in recent][: self.swaps])
-        pairs = list(zip(*picked, strict=False))
-        return pairs if len(pairs) == self.swaps else None
+        """Position pairs of one iteration, also put on ``used``; None when none is free.
+
+        ``used``: a list of (train, test) a swap, of positions, or of class names when repaired.
+        """
+        orders = [
+            sorted(range(len(scores)), key=lambda p: -scores[p] if descending else scores[p])
+            for scores in self.scores()
+        ]
+        pairs = []
+        for k in range(self.swaps):
+            lately = used[max(0, len(used) - history) :]
+            pair = []
+            for side in (0, 1):
+                place = k
+                while place < len(orders[side]):
+                    position = orders[side][place]
+                    if self.repaired:
+                        name = self.names[side][position]
+                        rests = any(name in swapped for swapped in lately)
+                    else:
+                        rests = any(position == swapped[side] for swapped in lately)
+                    if not rests:
+                        break
+                    place += 1
+                else:
+                    return None
+                pair.append(position)
+            pairs.append(tuple(pair))
+            if self.repaired:
+                used.append((self.names[0][pair[0]], self.names[1][pair[1]]))
+            else:
+                used.append(tuple(pair))
+        return pairs
 
     def swap(self, pairs):
         for i, j in pairs:
@@ -59,24 +88,33 @@ class PapersHeuristic:
                 train[i], test[j] = test[j], train[i]
 
     def delete(self, pairs):
+        gone = [{i for i, _ in pairs}, {j for _, j in pairs}]
         for lists in (self.names, self.feats):
-            lists[0] = [x for p, x in enumerate(lists[0]) if p not in [i for i, _ in pairs]]
-            lists[1] = [x for p, x in enumerate(lists[1]) if p not in [j for _, j in pairs]]
+            for side in (0, 1):
+                lists[side] = [x for p, x in enumerate(lists[side]) if p not in gone[side]]
 
     def run(self, iterations, history, descending=False):
         """(id, train names, test names) before every swap; the last swap stands in no record."""
         records, used = [], []
+        sign = -1 if descending else 1
         for iteration in range(iterations):
-            sign = -1 if descending else 1
             records.append((sign * iteration * self.swaps, *map(sorted, self.names)))
+            self.last_names = [list(names) for names in self.names]
             pairs = self.choose(used, history, descending)
             if pairs is None:
-                break
-            used += pairs
+                return records
             self.swap(pairs)
+        if self.repaired:
+            self.last_names = [list(names) for names in self.names]
+            records.append((sign * iterations * self.swaps, *map(sorted, self.names)))
         return records
 
     def remove(self, iterations, history):
+        """(id, train names, test names) after every removal iteration, on from ``run``.
+
+        The names start where the last record stands, the features where the run ended.
+        """
+        self.names = [list(names) for names in self.last_names]
         records, used = [], []
         for iteration in range(1, iterations + 1):
             if min(map(len, self.feats)) < self.swaps + 2:
@@ -85,9 +123,9 @@ class PapersHeuristic:
             if pairs is None:
                 break
             before = self.distance(*self.feats)
-            used += pairs
             self.swap(pairs)
-            if self.distance(*self.feats) >= before:
+            after = self.distance(*self.feats)
+            if after <= before if self.repaired else after >= before:
                 self.swap(pairs)
                 self.delete(pairs)
             records.append((iteration * self.swaps, *map(sorted, self.names)))

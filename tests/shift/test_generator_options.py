@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 
+import numpy as np
 import pytest
 from shift_reference import clustered
 
@@ -79,9 +80,38 @@ def test_defaults_stand_in_one_place():
         ({"val_fraction": 1.0}, "val_fraction is 1.0, expected"),
         ({"shots": (2, 0)}, r"shots are \[2, 0\]"),
         ({"levels": 2, "targets": (1.0, float("inf"))}, "growing, finite"),
+        ({"targets": ()}, "targets are empty"),
+        ({"levels": 3, "targets": (1.0, 2.0)}, "2 targets for 3 levels"),
+        ({"steps": ()}, "steps are empty"),
+        ({"steps": ("0", "6", "0")}, "step '0' is named twice"),
+        ({"steps": ("0", "6"), "targets": (1.0, 2.0)}, "leave one of them out"),
+        ({"steps": ("0", "6"), "levels": 6}, "levels is 6, but 2 steps are named"),
+        ({"steps": ("0", "6"), "remove_classes": 3}, "papers' removal is removal_iterations"),
         ({"level": 3}, "ladder has no option 'level'; did you mean 'levels'"),
     ],
 )
 def test_senseless_rules(given, text):
     with pytest.raises(UsageError, match=text):
         LadderRules(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "count"),
+    [
+        ({}, 6),
+        ({"levels": 3}, 3),
+        ({"targets": (1.0, 2.0)}, 2),
+        ({"steps": ("0", "6", "10")}, 3),
+        ({"steps": ("0", "6"), "levels": 2}, 2),
+    ],
+)
+def test_steps_and_targets_say_how_many_levels(given, count):
+    assert LadderRules(**given).level_count == count
+
+
+def test_targets_alone_make_as_many_levels():
+    features, names, _ = clustered(20, 6, 4)
+    ends = generate_ladder(features, names, levels=2).levels
+    targets = np.linspace(ends[0].shift, ends[1].shift, 4)[1:3]
+    ladder = generate_ladder(features, names, targets=targets)
+    assert [level.target for level in ladder.levels] == targets.tolist()

@@ -103,6 +103,21 @@ def test_wrong_arguments_end_with_2(run, tmp_path, flags, text):
     assert text in error
 
 
+def test_steps(run, tmp_path):
+    flags = ("--steps", "0, 6", "--step", "10", "--out", tmp_path / "a", "--json")
+    code, text, _ = run("make", "toy", "--generator", "oodml", *flags)
+    assert code == 0
+    found = json.loads(text)
+    assert found["name"] == "oodml-3"
+    assert [level["step"] for level in found["levels"]] == [0, 6, 10]
+    code, _, error = run("make", "toy", "--generator", "oodml", "--steps", "-2,0", "--out", "x")
+    assert code == 2
+    assert "does not from '-2'" in error
+    code, _, error = run(*MAKE, "--steps", "0,6", "--out", tmp_path / "b")
+    assert code == 2
+    assert "levels is 3, but 2 steps are named" in error
+
+
 @pytest.fixture
 def ladder(run, tmp_path):
     run("make", "toy", "--levels", "3", "--out", tmp_path / "ladder")
@@ -167,6 +182,76 @@ def test_import_of_the_authors_file(run, shared_data, tmp_path):
     levels = json.loads(text)["levels"]
     assert levels[5]["shift"] == pytest.approx(86.1238, abs=1e-4)
     assert run("show", tmp_path / "cars")[0] == 0
+
+
+@pytest.fixture
+def cars(run, shared_data, tmp_path):
+    """The authors' ladder imported, and a file of features for its classes under own image ids."""
+    from oodml import load_ladder
+
+    run("import", shared_data / "cars196_splits.pkl", "--out", tmp_path / "cars")
+    levels = load_ladder(tmp_path / "cars").levels
+    classes = sorted({n for level in levels for n in level.training_side + level.test})
+    rng = np.random.default_rng(0)
+    # The hardest level's sides lie apart, as they do in real features.
+    apart = np.array([name in levels[-1].test for name in classes], float)
+    centres = rng.normal(size=(len(classes), 16)) + 2 * apart[:, None] * np.eye(16)[0]
+    names = tuple(name for name in classes for _ in range(2))
+    vectors = np.repeat(centres, 2, axis=0) + 0.1 * rng.normal(size=(len(names), 16))
+    ids = tuple(f"own/{row}" for row in range(len(names)))
+    file = tmp_path / "cars.parquet"
+    write_vectors(file, VectorTable(ids, vectors.astype(np.float32), {"label": names}))
+    return tmp_path / "cars", file
+
+
+def test_plot_of_an_imported_ladder(run, cars, tmp_path):
+    ladder, features = cars
+    code, _, error = run("plot", ladder, "--features", features, "--out", tmp_path / "plots")
+    assert code == 0, error
+    assert {"map.png", "map.svg", "moves.png"} <= {
+        file.name for file in (tmp_path / "plots").iterdir()
+    }
+    assert run("measure", ladder, "--features", features, "--measure", "energy")[0] == 0
+
+
+def test_plot_names_a_class_without_features(run, cars, tmp_path):
+    ladder, _ = cars
+    write_vectors(
+        tmp_path / "other.parquet",
+        VectorTable(("a", "b"), np.eye(2, dtype=np.float32), {"label": ("x", "y")}),
+    )
+    flags = ("--features", tmp_path / "other.parquet", "--out", tmp_path / "plots")
+    code, _, error = run("plot", ladder, *flags)
+    assert code == 1
+    assert "(of 196) of the ladder has no features" in error
+
+
+def test_import_with_a_map_of_ids(run, cars, shared_data, tmp_path):
+    from oodml import load_ladder
+
+    ladder, _ = cars
+    table = load_ladder(ladder).episode_table
+    named = sorted(set(zip(table.classes, table.ids, strict=True)))
+    rows = [f'"{name}",{image},own/{row}\n' for row, (name, image) in enumerate(named)]
+    (tmp_path / "map.csv").write_text("class,from,to\n" + "".join(rows))
+    flags = ("--id-map", tmp_path / "map.csv", "--out", tmp_path / "mapped")
+    code, _, error = run("import", shared_data / "cars196_splits.pkl", *flags)
+    assert code == 0, error
+    assert load_ladder(tmp_path / "mapped").episode_table.ids[0].startswith("own/")
+
+
+def test_import_notes_episodes_of_other_images(run, cars, shared_data, tmp_path, monkeypatch):
+    """Where levels keep the file's order by own features; here they do by a stand-in distance."""
+    from oodml.shift.distance.means import ClassMeans
+
+    growing = iter(range(1, 100))
+    monkeypatch.setattr(ClassMeans, "frechet", lambda *_, **__: float(next(growing)))
+    _, features = cars
+    flags = ("--features", features, "--out", tmp_path / "measured")
+    code, _, error = run("import", shared_data / "cars196_splits.pkl", *flags)
+    assert code == 0, error
+    assert "note: " in error
+    assert "image(s) that the data set does not have" in error
 
 
 def test_what_there_is_to_choose_from(run):

@@ -29,6 +29,19 @@ class Generator(Parametrised, ABC):
         """A partition chosen for a level moved nearer to its target; as it is by default."""
         return near
 
+    def step_name(self, partition: Partition) -> str | None:
+        """The name ``steps`` call a partition of this generator by; None where it has none."""
+        return None
+
+    def missing_step(self, problem: Problem, step: str) -> str:
+        """Why ``step`` was not met and what would reach it, for a message; "" if it cannot be."""
+        return ""
+
+    @classmethod
+    def names_steps(cls) -> bool:
+        """Whether its steps have names."""
+        return cls.step_name is not Generator.step_name
+
 
 G = TypeVar("G", bound=type[Generator])
 GENERATORS: Registry[type[Generator]] = Registry("generator", packages=("oodml.shift.generators",))

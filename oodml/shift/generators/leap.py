@@ -2,8 +2,8 @@
 
 Single swaps from an arbitrary partition can end in a local optimum a third below the hardest
 split. Two ways across: exchange many classes at a time along the line between the side means, or
-take the hardest partition of the papers' heuristic, which does much the same. Whichever is harder
-becomes a further starting point, so the search never ends below the heuristic.
+take the hardest partition of a swap heuristic, which does much the same. Whichever is harder
+becomes a further starting point, so the search never ends below either.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from oodml.shift.generators.mass_swap import exchange
 from oodml.shift.generators.oodml import SwapHeuristic
 from oodml.shift.generators.problem import Problem
 from oodml.shift.generators.search import Search, State
+from oodml.shift.generators.swap_rule import SwapRule
 
 _ROUNDS = 60
 _SHARE = 20
@@ -24,7 +25,7 @@ def leap(search: Search, start: State) -> State:
     states = [start]
     if search.single:
         states.append(_along_the_gap(search, start))
-    for partition in SwapHeuristic(easier_iterations=0).swapped(search.problem):
+    for partition in SwapHeuristic(easier_iterations=0).swapped(SwapRule(search.problem)):
         if search.within_limits(partition.left, partition.right):
             states.append(search.state(partition.left, partition.right))
     return max(states, key=lambda state: state.value)

@@ -74,7 +74,8 @@ class Ladder:
         measure: name of the shift measure behind ``Level.shift``.
         levels: at least one, shift growing strictly.
         images: number of images of every class that stands in some level; empty when unknown.
-        left_out: classes of the data set that stand in no level on purpose, with the reason.
+        left_out: classes of the data set that stand in no level on purpose, with the reason; under
+            "" how many images have no label.
         episode_table: few-shot supports of all levels; None when the ladder has none.
         sha256: hash of the whole content, episodes included; "" before the ladder is sealed.
     """
