@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from oodml._version import __version__
-from oodml.cli import data, eval, methods, metrics, report, run, split, verify
+from oodml.cli import data, eval, methods, metrics, report, run, search, split, verify
 
 app = typer.Typer(
     name="oodml",
@@ -23,6 +23,7 @@ app.add_typer(methods.app, name="methods")
 app.add_typer(metrics.app, name="metrics")
 app.command()(run.run)
 app.command()(run.status)
+app.command()(search.search)
 app.command("eval")(eval.eval_command)
 app.command()(verify.verify)
 app.command()(report.table)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from oodml.core.errors import UsageError
@@ -25,6 +27,8 @@ class Method(Parametrised):
         version: raised when the same parameters give other results; it enters the identity of
             every result, so that mending one method does not outdate those of the others.
         trains: False for methods that use the backbone as it is; they do not depend on a seed.
+        fits: True for methods that do not train but are fitted to the training side at once, by
+            ``fit``; they do not depend on a seed either.
         source: the publication.
     """
 
@@ -32,12 +36,17 @@ class Method(Parametrised):
     noun = "hyper-parameter"
     version: ClassVar[int] = 1
     trains: ClassVar[bool] = True
+    fits: ClassVar[bool] = False
     source: ClassVar[str] = ""
 
     images_per_class = Parameter(4, "images of a class in a batch", minimum=1, search=(2, 8))
     learning_rate_factor = Parameter(
         1.0, "times the protocol's learning rate", minimum=0.0, search=(0.1, 10.0), log=True
     )
+
+    def fit(self, features: NDArray[np.float32], labels: NDArray[np.int64]) -> nn.Module:
+        """A head [n, F] -> [n, D] in closed form from training rows [n, F] and labels 0..C-1."""
+        raise NotImplementedError(f"method {self.name!r} is not fitted")
 
     def terms(self, dims: Dims) -> dict[str, Term]:
         """The summands of the loss by name, for the sizes at hand."""

@@ -16,6 +16,9 @@ from oodml.runs.plan.settings import Setting
 from oodml.runs.plan.spec import BenchmarkSpec
 from oodml.runs.training_run import adaptation_steps, seconds_a_step
 
+# Length of given vectors, which are not opened for an estimate.
+_UNKNOWN_DIM = 512
+
 
 @dataclass(frozen=True)
 class MethodEstimate:
@@ -59,7 +62,7 @@ def _seconds(spec: BenchmarkSpec, planned: PlannedMethod, setting: Setting) -> f
         return 0.0
     backbone = create_backbone(setting.backbone)
     training = planned.training
-    dim = backbone.dim or training.embedding_dim
+    dim = backbone.dim or training.embedding_dim or _UNKNOWN_DIM
     shape: tuple[int, ...] = (dim,)
     trunk: nn.Module = nn.Identity()
     if training.mode == "network" and backbone.preprocessing is not None:

@@ -30,7 +30,7 @@ from oodml.runs.plan.settings import Setting, SplitSummary, setting_id
 from oodml.runs.plan.spec import BenchmarkSpec
 from oodml.runs.plan.split import ItemTable, Split
 from oodml.runs.training_run import check_trainable
-from oodml.shift import Ladder, generate_ladder, load_ladder
+from oodml.shift import Ladder, check_episode_ids, generate_ladder, load_ladder
 
 SPEC_FILE = "spec.json"
 
@@ -166,6 +166,10 @@ def _splits(spec: BenchmarkSpec, ladder: Ladder, dataset: ClassDataset) -> list[
         selection_rule(planned.training) for planned in spec.methods() if planned.method.trains
     ]
     tasks = spec.tasks()
+    shots = sorted({k for task in tasks for k in task.episode_shots()})
+    if shots and "forward" in spec.conditions:
+        for level in context.levels:
+            check_episode_ids(ladder, dataset.image_ids, level, shots)
     for split in splits:
         for rule in rules:
             check_trainable(split, rule)
@@ -215,13 +219,15 @@ def _generated(
     ladder = generate_ladder(
         table,
         generator=entry.generator,
-        levels=entry.levels,
+        levels=entry.levels if entry.steps is None else None,
+        steps=entry.steps,
         superclass_of=dataset.superclass_of,
         default_split=_start(entry.start, dataset),
         val_fraction=entry.val_fraction,
         shots=entry.shots,
         episodes=entry.episodes,
         seed=entry.seed,
+        name=ladder_name(dataset.name, entry),
         **options,
     )
     ladder.save(folder)

@@ -14,9 +14,16 @@ from oodml.core.errors import IntegrityError, OodmlError
 from oodml.runs.machine import hardware, package_versions
 from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.methods import create_planned
+from oodml.runs.plan.split import Split
 from oodml.runs.store.cells import CellStore
 from oodml.runs.tasks import TaskContext, create_task
-from oodml.runs.training_run import OnStep, TrainedModel, train_cell
+from oodml.runs.training_run import (
+    OnStep,
+    TrainedModel,
+    fit_cell,
+    train_cell,
+    trained_before,
+)
 from oodml.runs.workbench import Workbench
 
 WEIGHTS_FILE = "embedder.safetensors"
@@ -40,15 +47,7 @@ def run_cell(
     start = time.perf_counter()
     split = bench.split(cell)
     checkpoint = store.folder / "checkpoints" / f"{cell.run_id}.pt"
-    model: TrainedModel | None = None
-    if cell.trains:
-        method = create_planned(cell.method, cell.hyper_parameters)
-        if method.full_version != cell.method_version:
-            raise IntegrityError(
-                f"method {cell.method!r} has version {method.full_version} here, the plan was "
-                f"made with {cell.method_version}; run the benchmark again"
-            )
-        model = train_cell(cell, method, split, bench, checkpoint, on_step)
+    model = _model(cell, split, bench, store, checkpoint, on_step)
     context = TaskContext(
         cell=cell,
         split=split,
@@ -78,6 +77,32 @@ def run_cell(
     )
     checkpoint.unlink(missing_ok=True)
     return _incomplete(failed) if failed else None
+
+
+def _model(
+    cell: Cell,
+    split: Split,
+    bench: Workbench,
+    store: CellStore,
+    checkpoint: Path,
+    on_step: OnStep | None,
+) -> TrainedModel | None:
+    """The cell's model: trained, fitted, or taken from the cell that shares its training."""
+    method = create_planned(cell.method, cell.hyper_parameters)
+    if method.full_version != cell.method_version:
+        raise IntegrityError(
+            f"method {cell.method!r} has version {method.full_version} here, the plan was "
+            f"made with {cell.method_version}; run the benchmark again"
+        )
+    if method.fits:
+        return fit_cell(method, split, bench)
+    if not method.trains:
+        return None
+    shared = cell.trained_like()
+    weights = store.path(shared.run_id) / WEIGHTS_FILE
+    if shared is not cell and store.is_done(shared.run_id) and weights.is_file():
+        return trained_before(cell, method, split, bench, weights)
+    return train_cell(cell, method, split, bench, checkpoint, on_step)
 
 
 def _run_tasks(

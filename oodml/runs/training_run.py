@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from oodml.core.errors import UsageError
@@ -35,6 +35,7 @@ from oodml.training import (
     TrainingSettings,
     adapt,
     embed,
+    start_from_features,
     train,
 )
 
@@ -157,11 +158,12 @@ def train_cell(
     settings = TrainingSettings(**cell.training)
     rule = selection_rule(settings)
     items = training_items(split, rule)
-    seed = cell.derived_seed("cell")
+    seed = cell.training_seed
     torch.manual_seed(derived_seed("weights", seed))
-    dims = Dims(bench.features.shape[1], settings.embedding_dim, len(items.class_names))
-    embedder = Embedder.of(method, bench.trunk(settings), dims, settings.freeze_batch_norm)
-    terms = method.terms(dims)
+    embedder = _fresh(method, bench, settings, len(items.class_names))
+    terms = method.terms(embedder.dims(len(items.class_names)))
+    if settings.head_start == "projection":
+        start_from_features(embedder.head, np.asarray(bench.features[items.rows]))
     fabric = bench.fabric(settings)
     opened = np.concatenate([items.rows, split.val.rows])
     source = SealedSource(bench.source(settings), opened)
@@ -176,6 +178,32 @@ def train_cell(
         on_step=(lambda done: on_step(done, settings.steps)) if on_step else None,
     )
     return TrainedModel(trained.kept_step, method, embedder, bench, settings)
+
+
+def trained_before(
+    cell: Cell, method: Method, split: Split, bench: Workbench, weights: Path
+) -> TrainedModel:
+    """The model of a finished cell that was trained alike, from its weights."""
+    settings = TrainingSettings(**cell.training)
+    classes = len(training_items(split, selection_rule(settings)).class_names)
+    embedder = _fresh(method, bench, settings, classes)
+    embedder.load_state_dict(load_file(weights))
+    return TrainedModel(None, method, embedder.eval(), bench, settings)
+
+
+def fit_cell(method: Method, split: Split, bench: Workbench) -> TrainedModel:
+    """A method in closed form, fitted to the cached features of train and val items."""
+    items = joined([split.train, split.val])
+    head = method.fit(np.asarray(bench.features[items.rows]), items.labels)
+    width = bench.features.shape[1]
+    settings = TrainingSettings(input_length=0.0)
+    return TrainedModel(None, method, Embedder(nn.Identity(), head, width, width), bench, settings)
+
+
+def _fresh(method: Method, bench: Workbench, settings: TrainingSettings, classes: int) -> Embedder:
+    width = bench.features.shape[1]
+    dims = Dims(width, settings.embedding_dim or width, classes)
+    return Embedder.of(method, bench.trunk(settings), dims, settings)
 
 
 @dataclass(frozen=True)
@@ -221,11 +249,11 @@ def seconds_a_step(
     """Time of one update on random inputs of ``shape``, from a few real ones on the processor."""
     classes = max(2, settings.batch_size // method.images_per_class)
     labels = np.arange(settings.batch_size * 2, dtype=np.int64) % classes
-    dims = Dims(feature_dim, settings.embedding_dim, classes)
+    dims = Dims(feature_dim, settings.embedding_dim or feature_dim, classes)
     source = _RandomInputs(tuple(shape), len(labels))
     marks: list[float] = []
     train(
-        Embedder.of(method, trunk, dims),
+        Embedder.of(method, trunk, dims, settings),
         method.terms(dims),
         Feed(source, np.arange(len(labels)), labels, method.batches(), settings.batch_size, 0),
         settings.model_copy(update={"steps": _PROBE_STEPS}),

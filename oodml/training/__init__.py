@@ -15,6 +15,7 @@ from oodml.training.selection import (
 )
 from oodml.training.settings import TrainingSettings
 from oodml.training.sources import AugmentedImages, CachedFeatures, ItemSource, SealedSource
+from oodml.training.start import start_from_features
 
 __all__ = [
     "AugmentedImages",
@@ -36,5 +37,6 @@ __all__ = [
     "embed",
     "list_selection_rules",
     "register_selection_rule",
+    "start_from_features",
     "train",
 ]

@@ -82,8 +82,10 @@ def train(
     summands.train()
     for term in terms.values():
         term.start(model)
+    if selection is not None and start == 0:
+        stopped = selection.observe(0, model)  # the start may be the best
     maps = any("maps" in term.needs for term in terms.values())
-    for batch in feed.steps(range(start, settings.steps)):
+    for batch in feed.steps(range(start, start if stopped else settings.steps)):
         torch.manual_seed(derived_seed("step", feed.seed, batch.number))  # dropout and the like
         _apply_schedule(optimizer, settings, batch.number)
         with fabric.autocast():

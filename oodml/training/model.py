@@ -29,6 +29,7 @@ class Embedder(nn.Module):
         feature_dim: F.
         embedding_dim: D.
         freeze_batch_norm: keep the trunk's batch norm statistics and parameters as they are.
+        input_length: features are scaled to this length before the head; 0 leaves them.
     """
 
     def __init__(
@@ -38,21 +39,36 @@ class Embedder(nn.Module):
         feature_dim: int,
         embedding_dim: int,
         freeze_batch_norm: bool = True,
+        input_length: float = 0.0,
     ) -> None:
         super().__init__()
         self.trunk = trunk
         self.head = head
         self.feature_dim = feature_dim
         self.embedding_dim = embedding_dim
+        self.input_length = input_length
         self._freeze_batch_norm = freeze_batch_norm
 
     @classmethod
     def of(
-        cls, method: Method, trunk: nn.Module, dims: Dims, freeze_batch_norm: bool = True
+        cls,
+        method: Method,
+        trunk: nn.Module,
+        dims: Dims,
+        settings: TrainingSettings | None = None,
     ) -> Embedder:
         """With the method's head; its weights come from torch's generator as it stands."""
         head = method.head(dims)
-        return cls(trunk, head, dims.features, dims.embedding, freeze_batch_norm)
+        if settings is None:
+            return cls(trunk, head, dims.features, dims.embedding)
+        return cls(
+            trunk,
+            head,
+            dims.features,
+            dims.embedding,
+            settings.freeze_batch_norm,
+            settings.input_length,
+        )
 
     @property
     def trains_trunk(self) -> bool:
@@ -65,13 +81,16 @@ class Embedder(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Embeddings [n, D] of inputs [n, ...]."""
-        return self.heads_of(self.trunk(inputs))["embedding"]
+        return self.heads_of(self.features_of(inputs, maps=False)[0])["embedding"]
 
     def features_of(self, inputs: Tensor, *, maps: bool) -> tuple[Tensor, Tensor | None]:
         """(features [n, F], feature maps [n, C, h, w] or None where they are not asked for)."""
-        if not maps:
-            return self.trunk(inputs), None
-        found, features = maps_and_features(self.trunk, inputs)
+        if maps:
+            found, features = maps_and_features(self.trunk, inputs)
+        else:
+            found, features = None, self.trunk(inputs)
+        if self.input_length:
+            features = self.input_length * nn.functional.normalize(features, dim=1)
         return features, found
 
     def heads_of(self, features: Tensor) -> dict[str, Tensor]:

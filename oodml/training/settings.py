@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class TrainingSettings(BaseModel):
@@ -21,11 +21,21 @@ class TrainingSettings(BaseModel):
     selection_options: dict[str, Any] = Field(
         default_factory=dict, description="parameters of the selection rule"
     )
-    steps: int = Field(500, ge=1, description="updates")
-    batch_size: int = Field(128, ge=2, description="items an update")
-    embedding_dim: int = Field(128, ge=1)
+    steps: int = Field(300, ge=1, description="updates")
+    batch_size: int = Field(120, ge=2, description="items an update")
+    embedding_dim: int | None = Field(
+        None, ge=1, description="columns of the embedding; by default as many as the features have"
+    )
+    head_start: Literal["projection", "random"] = Field(
+        "projection",
+        description="what the head begins as: the features themselves (their leading principal "
+        "directions where the embedding is narrower), or random weights",
+    )
+    input_length: float = Field(
+        0.0, ge=0, description="features are scaled to this length; 0 leaves them as they are"
+    )
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    learning_rate: float = Field(1e-3, gt=0, description="of the head and the terms")
+    learning_rate: float = Field(1e-4, gt=0, description="of the head and the terms")
     backbone_learning_rate: float = Field(1e-5, gt=0, description="of the backbone, mode network")
     milestones: tuple[int, ...] = Field(
         (), description="updates after which the learning rates are multiplied by decay"
@@ -37,6 +47,15 @@ class TrainingSettings(BaseModel):
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     min_crop: float = Field(0.16, gt=0, le=1, description="least area share of a random crop")
     flip: bool = Field(True, description="mirror half of the training images")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_mode(cls, values: Any) -> Any:
+        """On cached features the input length is 10 unless it is given: raw features of different
+        backbones differ tenfold in length, and no learning rate suits all."""
+        if isinstance(values, dict) and values.get("mode", "head") == "head":
+            return {"input_length": 10.0, **values}
+        return values
 
     @field_validator("milestones")
     @classmethod

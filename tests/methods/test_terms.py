@@ -177,6 +177,35 @@ def test_l2_adds_the_mean_squared_norm(name: str) -> None:
     assert added == pytest.approx(0.3 * squares.mean(), rel=1e-4)
 
 
+@pytest.mark.parametrize("temperature", [0.05, 0.5])
+def test_normalized_softmax_is_cross_entropy_of_cosines(temperature: float) -> None:
+    rows, labels = batch(3)
+    method = oodml.create_method("normalized-softmax", temperature=temperature)
+    (term,) = method.terms(Dims(7, 7, 5)).values()
+    proxies = term.loss.W.detach().numpy().T.astype(np.float64)
+    logits = unit(rows.astype(np.float64)) @ unit(proxies).T / temperature
+    log_sum = np.log(np.exp(logits).sum(axis=1))
+    expected = np.mean(log_sum - logits[np.arange(len(rows)), labels])
+    found = term(step_of(torch.from_numpy(rows), torch.from_numpy(labels)))
+    assert found.item() == pytest.approx(expected, rel=1e-4)
+    (group,) = term.groups()
+    assert group.factor == 100.0
+
+
+def test_whitening_is_the_inverse_root_of_the_within_class_covariance() -> None:
+    rows, labels = batch(1, classes=6, images=9, dims=5)
+    z = unit(rows.astype(np.float64))
+    centred = z - np.stack([z[labels == c].mean(axis=0) for c in labels])
+    covariance = centred.T @ centred / len(z)
+    shrunk = covariance + 0.5 * np.trace(covariance) / 5 * np.eye(5)
+    head = oodml.create_method("whitening", shrinkage=0.5).fit(rows, labels)
+    found = head(torch.from_numpy(rows)).detach().numpy().astype(np.float64)
+    weight = head.weight.detach().numpy().astype(np.float64)
+    product = weight @ shrunk @ weight.T
+    np.testing.assert_allclose(product, product[0, 0] * np.eye(5), atol=1e-5 * product[0, 0])
+    np.testing.assert_allclose(found, z @ weight.T, atol=1e-5)
+
+
 def prototypical_reference(rows: np.ndarray, labels: np.ndarray, support: np.ndarray) -> float:
     z = rows.astype(np.float64)
     prototypes = {c: z[support & (labels == c)].mean(axis=0) for c in np.unique(labels)}
@@ -359,6 +388,13 @@ class TestSphericalConstraint:
         norms = rows.detach().norm(dim=1, keepdim=True)
         expected = 2 / 5 * (norms - norms.mean()) * rows.detach() / norms
         torch.testing.assert_close(rows.grad, expected, rtol=1e-4, atol=1e-6)
+
+    def test_double_precision_is_kept(self) -> None:
+        rows = torch.ones(4, 3, dtype=torch.float64)
+        rows[0] *= 1 + 1e-9
+        assert oodml.SphericalConstraint()(rows).dtype == torch.float64
+        assert oodml.SphericalConstraint()(rows).item() > 0
+        assert oodml.SphericalConstraint()(rows.half()).dtype == torch.float32
 
     def test_evaluation_mode_does_not_move_the_mean(self) -> None:
         constraint = oodml.SphericalConstraint(momentum=0.5)

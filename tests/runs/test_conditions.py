@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -184,3 +185,51 @@ def test_conditions_run_end_to_end(vector_data: str, tmp_path: Path) -> None:
     again = oodml.evaluate(np.asarray(bench.features[test.rows]), test.names)
     assert again.metrics["recall_at_1"] == values["ceiling"]
     assert len(plan.cells) == 12
+
+
+def test_held_out_trains_as_forward_and_tests_as_the_ceiling(context: ConditionContext) -> None:
+    for held, forward, ceiling in zip(
+        splits(context, "held-out"),
+        splits(context, "forward"),
+        splits(context, "ceiling"),
+        strict=True,
+    ):
+        assert held.training_condition == "forward"
+        assert held.train.names == forward.train.names
+        np.testing.assert_array_equal(held.train.rows, forward.train.rows)
+        np.testing.assert_array_equal(held.test.rows, ceiling.test.rows)
+        assert not set(held.test.rows) & set(ceiling.train.rows)
+
+
+def test_validation_never_opens_a_test_class(context: ConditionContext) -> None:
+    for split, forward in zip(
+        splits(context, "validation"), splits(context, "forward"), strict=True
+    ):
+        assert classes(split.train) == classes(forward.train)
+        assert classes(split.test) == classes(forward.val)
+        assert not len(split.val)
+        assert not classes(split.train, split.test) & classes(forward.test)
+
+
+def test_a_held_out_cell_is_the_forward_model_on_fewer_images(
+    vector_data: str, tmp_path: Path
+) -> None:
+    """Taken from forward's weights where they are there, trained again where not: the same."""
+    spec = {
+        **SMALL,
+        "methods": [{"name": "triplet"}],
+        "tasks": [{"name": "retrieval", "metrics": ["recall_at_1", "map_at_r"]}],
+    }
+    shared = oodml.run(
+        {**spec, "conditions": ["forward", "held-out"]}, tmp_path / "one", executor="serial"
+    )
+    alone = oodml.run({**spec, "conditions": ["held-out"]}, tmp_path / "two", executor="serial")
+    for table in (shared, alone):
+        assert set(table.loc[table["condition"] == "held-out", "seed"]) == {0}
+    one = shared[shared["condition"] == "held-out"].set_index(["run_id", "metric"])["value"]
+    two = alone.set_index(["run_id", "metric"])["value"]
+    assert one.to_dict() == two.to_dict()
+    steps = [
+        json.loads(path.read_text())["kept_step"] for path in tmp_path.glob("*/cells/*/record.json")
+    ]
+    assert set(steps) == {None}

@@ -61,8 +61,19 @@ def test_all_tasks_have_their_rows(ran: tuple[pd.DataFrame, Path]) -> None:
     linear = episode_accuracy(context.embeddings, test.names, supports, classifier="linear")
     assert cell.loc["accuracy_2_shot_linear", "value"] == linear.mean()
     nearest = episode_accuracy(context.embeddings, test.names, supports)
-    assert cell.loc["accuracy_2_shot", "value"] == nearest.mean()
-    assert cell.loc[["accuracy_2_shot", "accuracy_2_shot_linear"], "shots"].tolist() == [2, 2]
+    ways = {"accuracy_2_shot_linear": linear, "accuracy_2_shot_nearest": nearest}
+    for way in ("unit-prototype", "probe"):
+        found = episode_accuracy(context.embeddings, test.names, supports, classifier=way)
+        ways[f"accuracy_2_shot_{way.replace('-', '_')}"] = found
+    for name, found in ways.items():
+        assert cell.loc[name, "value"] == pytest.approx(found.mean(), abs=1e-12)
+        assert cell.loc[name, "shots"] == 2
+    trained = results[results["label"].str.startswith("weight-transfer")]
+    decided = set(trained.loc[trained["task"] == "k-shot", "metric"])
+    assert decided == {
+        "accuracy_2_shot_nearest", "accuracy_2_shot_unit_prototype",
+        "accuracy_2_shot_adapted_classifier",
+    }, "the probe is for what does not train"  # fmt: skip
     assert cell.loc[["recall_at_1", "verification_auc"], "shots"].isna().all()
     names = {"verification_accuracy", "verification_eer", "verification_tar_at_far_0.1"}
     assert names < set(cell.index)

@@ -85,11 +85,16 @@ def run(
 ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], list[float]]:
     """Weights of model and terms after training on images with a trained trunk."""
     torch.manual_seed(1)
-    model = Embedder.of(method, Trunk(), Dims(8, 16, CLASSES), freeze_batch_norm=False)
-    terms = method.terms(model.dims(CLASSES))
     settings = TrainingSettings(
-        batch_size=24, steps=steps, learning_rate=0.01, backbone_learning_rate=0.01, mode="network"
+        batch_size=24,
+        steps=steps,
+        learning_rate=0.01,
+        backbone_learning_rate=0.01,
+        mode="network",
+        freeze_batch_norm=False,
     )
+    model = Embedder.of(method, Trunk(), Dims(8, 16, CLASSES), settings)
+    terms = method.terms(model.dims(CLASSES))
     feed = Feed(Pictures(), np.arange(ROWS), LABELS, method.batches(), settings.batch_size, 3)  # type: ignore[arg-type]
     seen: list[float] = []
 

@@ -29,6 +29,7 @@ from oodml.training import (
     TrainingSettings,
     create_selection_rule,
     embed,
+    start_from_features,
     train,
 )
 
@@ -243,7 +244,7 @@ def test_a_rule_can_end_the_training(features: np.ndarray, fabric: Fabric) -> No
     steps: list[int] = []
     scores = OneScore(lambda _: float(next(falling)))
     trained(features, fabric, steps=200, selection=Selection(rule, scores), on_step=steps.append)
-    assert steps[-1] == 30, "the best score at 10, then two that are not better"
+    assert steps[-1] == 20, "the start scores best, then two that are not better"
 
 
 class TestSelection:
@@ -285,9 +286,71 @@ def test_frozen_batch_norm_stays_and_is_not_trained() -> None:
     assert not trunk[1].training
     groups = embedder.parameter_groups(TrainingSettings().at_rate(2.0))
     assert [len(group["params"]) for group in groups] == [2, 2]  # type: ignore[arg-type]
-    assert groups[0]["lr"] == pytest.approx(2e-3)
+    assert groups[0]["lr"] == pytest.approx(2e-4)
     assert groups[1]["lr"] == pytest.approx(2e-5)
     assert len(embedder.parameter_groups(TrainingSettings(), "head")) == 1
     free = Embedder(trunk, head, DIMS, 4, freeze_batch_norm=False).train()
     assert trunk[1].training
     assert [len(g["params"]) for g in free.parameter_groups(TrainingSettings())] == [2, 4]  # type: ignore[arg-type]
+
+
+class TestStart:
+    @pytest.mark.parametrize("width", [3, DIMS, DIMS + 2])
+    def test_the_start_keeps_cosines_of_the_features(
+        self, features: np.ndarray, fabric: Fabric, width: int
+    ) -> None:
+        low_rank = features[:, :3] @ np.random.default_rng(0).normal(size=(3, DIMS))
+        rows = low_rank.astype(np.float32)
+        method = oodml.create_method("triplet")
+        settings = TrainingSettings()
+        assert settings.input_length == 10.0
+        model = Embedder.of(method, nn.Identity(), Dims(DIMS, width, CLASSES), settings)
+        assert start_from_features(model.head, rows)
+        found = embed(model, CachedFeatures(rows), np.arange(ROWS), fabric).astype(np.float64)
+        unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        np.testing.assert_allclose(np.linalg.norm(found, axis=1), 10.0, rtol=1e-4)
+        np.testing.assert_allclose(found @ found.T / 100, unit @ unit.T, atol=1e-4)
+
+    def test_identity_scores_what_frozen_scores(self, features: np.ndarray, fabric: Fabric) -> None:
+        method = oodml.create_method("triplet")
+        model = Embedder.of(method, nn.Identity(), Dims(DIMS, DIMS, CLASSES), TrainingSettings())
+        start_from_features(model.head, features)
+        assert torch.equal(model.head.weight, torch.eye(DIMS))
+        rows = embed(model, CachedFeatures(features), np.arange(ROWS), fabric)
+        frozen = oodml.evaluate(features, LABELS).metrics
+        assert oodml.evaluate(rows, LABELS).metrics == pytest.approx(frozen)
+
+    def test_principal_directions_are_those_of_an_svd(self, features: np.ndarray) -> None:
+        head = nn.Linear(DIMS, 3)
+        start_from_features(head, features)
+        unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+        expected = np.linalg.svd(unit.astype(np.float64))[2][:3]
+        found = head.weight.detach().numpy()
+        np.testing.assert_allclose(np.abs(found @ expected.T), np.eye(3), atol=1e-4)
+        assert (np.abs(found).max(axis=1) == found.max(axis=1)).all(), "the sign is fixed"
+
+    def test_heads_with_branches_start_too_and_others_stay(self, features: np.ndarray) -> None:
+        for name in ("diva", "simclr"):
+            head = oodml.create_method(name).head(Dims(DIMS, 8, CLASSES))
+            assert start_from_features(head, features)
+            for layer in head.input_layers:
+                assert not layer.bias.any()
+        other = nn.Sequential(nn.Linear(DIMS, 4))
+        before = other[0].weight.clone()
+        assert not start_from_features(other, features)
+        assert torch.equal(before, other[0].weight)
+
+    def test_best_val_may_keep_the_start(self, features: np.ndarray, fabric: Fabric) -> None:
+        falling = iter(range(100, 0, -1))
+        rule = create_selection_rule("best-val")
+        kept = trained_with(features, fabric, Selection(rule, OneScore(lambda _: next(falling))))
+        assert kept == 0
+
+
+def trained_with(features: np.ndarray, fabric: Fabric, selection: Selection) -> int | None:
+    method = oodml.create_method("classification", images_per_class=2)
+    model = Embedder.of(method, nn.Identity(), Dims(DIMS, 4, CLASSES))
+    settings = TrainingSettings(batch_size=12, evaluate_every=10, steps=30)
+    feed = feed_of(CachedFeatures(features), method, settings, 0)
+    terms = method.terms(model.dims(CLASSES))
+    return train(model, terms, feed, settings, fabric, selection=selection).kept_step

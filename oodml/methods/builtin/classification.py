@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from oodml.core.parameters import Parameter
 from oodml.methods.method import LossMethod
 from oodml.methods.registry import register_method
 from oodml.methods.step import Dims
@@ -12,7 +13,20 @@ from oodml.methods.terms.softmax import SoftmaxLoss
 class Classification(LossMethod):
     """Cross-entropy over the training classes; the layer below the classifier is the embedding."""
 
-    source = "baseline in Roth et al., Revisiting Training Strategies (ICML 2020), as 'Softmax'"
+    source = "plain softmax classification, the oldest way to an embedding; no paper's values"
+    version = 2
+
+    classifier_learning_rate_factor = Parameter(
+        100.0,
+        "times the learning rate, for the classifier",
+        minimum=0.0,
+        search=(1.0, 1000.0),
+        log=True,
+    )
 
     def loss(self, dims: Dims) -> nn.Module:
-        return SoftmaxLoss(dims.embedding, dims.classes)
+        return SoftmaxLoss(
+            dims.embedding,
+            dims.classes,
+            learning_rate_factor=self.classifier_learning_rate_factor,
+        )

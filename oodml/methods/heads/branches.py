@@ -29,6 +29,11 @@ class BranchHead(nn.Module):
             {name: nn.Linear(features, width) for name, width in widths.items()}
         )
 
+    @property
+    def input_layers(self) -> list[nn.Linear]:
+        """The layers that read the features."""
+        return [one for one in self.branches.values() if isinstance(one, nn.Linear)]
+
     def forward(self, features: Tensor) -> dict[str, Tensor]:
         found = {name: branch(features) for name, branch in self.branches.items()}
         parts = [self.weights[name] * F.normalize(one, dim=1) for name, one in found.items()]

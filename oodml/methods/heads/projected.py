@@ -18,6 +18,11 @@ class ProjectedHead(nn.Module):
         self.hidden = nn.Linear(embedding, embedding)
         self.projection = nn.Linear(embedding, projection)
 
+    @property
+    def input_layers(self) -> list[nn.Linear]:
+        """The layers that read the features."""
+        return [self.embedding]
+
     def forward(self, features: Tensor) -> dict[str, Tensor]:
         embedding = self.embedding(features)
         hidden = F.relu(self.hidden(F.relu(embedding)))

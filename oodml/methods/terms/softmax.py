@@ -12,11 +12,20 @@ class SoftmaxLoss(nn.Module):
     Args:
         embedding_dim: d of the embeddings [B, d].
         num_classes: classes told apart.
+        learning_rate_factor: the classifier's, times that of the embedding.
         rectify: put a ReLU before the classifier, as Adapted Deep Embeddings (NeurIPS 2018) does.
     """
 
-    def __init__(self, embedding_dim: int, num_classes: int, *, rectify: bool = False) -> None:
+    def __init__(
+        self,
+        embedding_dim: int,
+        num_classes: int,
+        *,
+        learning_rate_factor: float = 1.0,
+        rectify: bool = False,
+    ) -> None:
         super().__init__()
+        self.learning_rate_factor = learning_rate_factor
         self.classifier = nn.Linear(embedding_dim, num_classes)
         self.rectify = rectify
 

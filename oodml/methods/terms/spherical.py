@@ -43,7 +43,11 @@ class SphericalConstraint(nn.Module):
             raise UsageError(
                 f"SphericalConstraint: expected [B, D] with B > 0, got {tuple(embeddings.shape)}"
             )
-        norms = torch.linalg.vector_norm(embeddings.float(), dim=1)
+        # half types would lose the small differences of norms that this is about
+        half = embeddings.dtype in (torch.float16, torch.bfloat16)
+        norms = torch.linalg.vector_norm(embeddings.float() if half else embeddings, dim=1)
+        if self.mean_norm.dtype != norms.dtype:
+            self.mean_norm = self.mean_norm.to(norms.dtype)
         if self.training or self.mean_norm.isnan():
             batch_mean = norms.detach().mean()
             first = self.mean_norm.isnan()

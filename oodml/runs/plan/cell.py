@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from oodml.core.hashing import derived_seed, sha256_json
 
 # Fields that say something about a cell without being part of its identity.
 ABOUT = (
+    "trained_as",
     "setting",
     "dataset",
     "ladder",
@@ -34,6 +35,7 @@ class Cell:
     without the method's code, its data set or its ladder.
 
     Attributes:
+        trained_as: the condition whose training it shares; its own for most.
         draw: of the condition; None where it has one.
         method_version: raised by a change of the method's code that moves numbers.
         training: resolved for this method; {} for one that does not train.
@@ -59,6 +61,7 @@ class Cell:
     seed: int
     protocol: str
 
+    trained_as: str
     setting: str
     dataset: str
     ladder: str
@@ -104,6 +107,17 @@ class Cell:
     def _condition_parts(self) -> tuple[Any, ...]:
         # forward hashes as it did before there were conditions, so its numbers stay
         return () if self.condition == "forward" else (self.condition, self.draw)
+
+    @property
+    def training_seed(self) -> int:
+        """What weights and batches derive from; one number for conditions that share a training."""
+        return self.trained_like().derived_seed("cell")
+
+    def trained_like(self) -> Cell:
+        """The cell whose training this one shares; itself where it has its own."""
+        if self.trained_as == self.condition:
+            return self
+        return replace(self, condition=self.trained_as, draw=None)
 
 
 def identity_fields() -> list[str]:

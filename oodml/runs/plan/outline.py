@@ -53,7 +53,8 @@ def chosen_levels(spec: BenchmarkSpec, count: int) -> tuple[int, ...]:
 
 def ladder_name(dataset: str, entry: LadderEntry) -> str:
     """The name a generated ladder gets."""
-    return f"{dataset}-{entry.generator}-{entry.levels}"
+    start = "" if entry.start == "conventional" else f"-{entry.start}"
+    return f"{dataset}-{entry.generator}{start}-{entry.level_count}"
 
 
 def _may_fit(entry: LadderEntry, dataset: str, datasets: tuple[str, ...]) -> bool:
@@ -67,9 +68,9 @@ def _outlined(
     spec: BenchmarkSpec, dataset: str, entry: LadderEntry, features: FeatureSettings
 ) -> Setting:
     ladder = load_ladder(entry.path) if entry.path is not None else None
-    levels = chosen_levels(spec, len(ladder.levels) if ladder is not None else entry.levels)
+    levels = chosen_levels(spec, len(ladder.levels) if ladder is not None else entry.level_count)
     splits = tuple(
-        SplitSummary(condition, level, draw, None, 0, 0, 0, 0)
+        SplitSummary(condition, level, draw, None, 0, 0, 0, 0, condition)
         for condition in spec.conditions
         for level in levels
         for draw in _draws(condition, level, ladder)

@@ -43,11 +43,19 @@ class LadderEntry(Section):
         "has one, the first and second half of the sorted classes, or seeded random halves",
     )
     levels: int = Field(4, ge=1)
+    steps: tuple[str | int, ...] | None = Field(
+        None, min_length=1, description='levels by the papers\' names, such as "-20", "0", "R22"'
+    )
     seed: int = Field(DEFAULTS.seed, ge=0)
     val_fraction: float = Field(DEFAULTS.val_fraction, gt=0, lt=1)
     shots: tuple[int, ...] = DEFAULTS.shots
     episodes: int = Field(DEFAULTS.episodes, ge=1)
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def level_count(self) -> int:
+        """How many levels the ladder is made with."""
+        return self.levels if self.steps is None else len(self.steps)
 
 
 class EvaluationSettings(Section):

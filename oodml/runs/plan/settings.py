@@ -19,6 +19,7 @@ class SplitSummary:
         train_classes, val_classes, test_classes: numbers of classes with items there.
         test_images: number of test items.
         shift: None where it was never measured.
+        trained_as: the condition whose training it shares; its own for most.
     """
 
     condition: str
@@ -29,6 +30,7 @@ class SplitSummary:
     val_classes: int
     test_classes: int
     test_images: int
+    trained_as: str
 
     @classmethod
     def of(cls, split: Split) -> SplitSummary:
@@ -41,6 +43,7 @@ class SplitSummary:
             val_classes=len(split.val.class_names),
             test_classes=len(split.test.class_names),
             test_images=len(split.test),
+            trained_as=split.training_condition,
         )
 
 

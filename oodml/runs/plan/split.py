@@ -49,6 +49,7 @@ class Split:
             trains on both.
         test: items the embedding is tested on.
         gallery: items that test items retrieve; None: test items retrieve each other.
+        trained_as: the condition whose training this split shares, to the bit; its own by default.
     """
 
     condition: str
@@ -59,6 +60,12 @@ class Split:
     val: Items
     test: Items
     gallery: Items | None = None
+    trained_as: str = ""
+
+    @property
+    def training_condition(self) -> str:
+        """The condition whose cells are trained as this split's are."""
+        return self.trained_as or self.condition
 
     @property
     def train_classes(self) -> int:

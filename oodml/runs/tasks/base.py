@@ -71,6 +71,10 @@ class Task(Parametrised):
     def check_split(self, split: Split, ladder: Ladder) -> None:
         """UsageError where the task cannot be done on a split. Called before anything is trained."""
 
+    def episode_shots(self) -> tuple[int, ...]:
+        """Numbers of shots whose episodes the task reads from the ladder."""
+        return tuple(getattr(self, "shots", ()))
+
     def adaptations(self) -> dict[int, int]:
         """Shots -> how often the task adapts a model to so many, for estimates of time."""
         return {}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+from numpy.typing import NDArray
 
 from oodml.core.parameters import Parameter
 from oodml.evaluation import episode_accuracy, t_interval
+from oodml.evaluation.classifiers import get_classifier
 from oodml.runs.plan.split import Split
 from oodml.runs.results.row import result_row
 from oodml.runs.tasks.base import Task, TaskContext, TaskOutput, register_task
@@ -16,17 +20,30 @@ from oodml.shift import Ladder
 
 @register_task("k-shot")
 class KShot(Task):
-    """Mean accuracy over episodes, with its t-interval, for each k.
+    """Mean accuracy over episodes, with its t-interval, for each k and each way to decide.
 
-    Methods without an adaptation are scored by cosine 1-NN to the support; an adapting method's
-    model is adapted to each episode's support first.
+    ``accuracy_5_shot_nearest`` is that of a classifier on the embeddings as they are: cosine 1-NN to
+    the support, the nearest class mean, or with ``probe`` a logistic regression. A method with an
+    adaptation has ``accuracy_5_shot_adapted_...`` besides: its model is adapted to each episode's
+    support first, and what decides then is named. Comparing an adapted method with frozen features
+    under another classifier would compare classifiers.
     """
+
+    version = 2
 
     shots = Parameter((5,), "k, images a class in the support")
     episodes = Parameter(10, "episodes a k, of those in the ladder", minimum=1)
+    classifiers = Parameter(("nearest", "unit-prototype"), "that decide on embeddings as they are")
+    probe = Parameter(
+        "untrained",
+        "for which methods a logistic probe decides too; it takes seconds an episode",
+        choices=("none", "untrained", "all"),
+    )
 
     def check(self) -> None:
         check_shot_numbers(self.shots)
+        for name in self.classifiers:
+            get_classifier(name)
 
     def check_split(self, split: Split, ladder: Ladder) -> None:
         check_shots(self.shots, split, ladder)
@@ -40,32 +57,41 @@ class KShot(Task):
             episodes = split_episodes(context, shots, self.episodes)
             if not episodes:
                 continue  # no class has more than k images; the ladder's file says so
-            estimate = t_interval(self._accuracies(context, episodes, shots), over="episodes")
-            name = f"accuracy_{shots}_shot"
-            rows.append(result_row(name, estimate.value, estimate.n, estimate, shots=shots))
+            for way, accuracies in self._accuracies(context, episodes, shots):
+                # other episodes of the same classes would fall in it; other classes may not
+                estimate = t_interval(accuracies, over="episodes of these classes")
+                name = f"accuracy_{shots}_shot_{way.replace('-', '_')}"
+                rows.append(result_row(name, estimate.value, estimate.n, estimate, shots=shots))
         return TaskOutput(rows)
 
     def _accuracies(
         self, context: TaskContext, episodes: list[Episode], shots: int
-    ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        if context.model is None or not context.model.adapts(shots):
-            return episode_accuracy(
-                context.embeddings,
-                context.split.test.labels,
-                [episode.support for episode in episodes],
-                query=[episode.query for episode in episodes],
+    ) -> Iterator[tuple[str, NDArray[np.float64]]]:
+        probed = self.probe == "all" or (self.probe == "untrained" and not context.cell.trains)
+        for name in (*self.classifiers, *(["probe"] if probed else [])):
+            yield (
+                name,
+                episode_accuracy(
+                    context.embeddings,
+                    context.split.test.labels,
+                    [episode.support for episode in episodes],
+                    query=[episode.query for episode in episodes],
+                    classifier=name,
+                ),
             )
-        return np.array(
-            [
-                _adapted_accuracy(context, context.model, episode, shots, number)
+        model = context.model
+        if model is not None and model.learns(shots):
+            found = [
+                _adapted_accuracy(context, model, episode, shots, number)
                 for number, episode in enumerate(episodes)
             ]
-        )
+            yield f"adapted_{found[0][0]}", np.array([accuracy for _, accuracy in found])
 
 
 def _adapted_accuracy(
     context: TaskContext, model: TrainedModel, episode: Episode, shots: int, number: int
-) -> float:
+) -> tuple[str, float]:
+    """What decides after the adaptation, and its accuracy."""
     rows = context.split.test.rows
     adapted = model.adapted(
         rows[episode.support],
@@ -75,7 +101,7 @@ def _adapted_accuracy(
     )
     queries = adapted.embed(rows[episode.query])
     if adapted.predictor == "classifier":
-        return float((adapted.predict(queries) == episode.query_labels).mean())
+        return adapted.predictor, float((adapted.predict(queries) == episode.query_labels).mean())
     supports = adapted.embed(rows[episode.support])
     labels = np.concatenate([episode.support_labels, episode.query_labels])
     accuracy = episode_accuracy(
@@ -84,4 +110,4 @@ def _adapted_accuracy(
         [np.arange(len(supports))],
         classifier=adapted.predictor,
     )
-    return float(accuracy[0])
+    return adapted.predictor, float(accuracy[0])

@@ -1,0 +1,90 @@
+"""``oodml search``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def search(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="benchmark spec, a TOML file")],
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=VALUE,VALUE,...; several times for several "
+            "[default: learning_rate=3e-5,1e-4,3e-4,1e-3]"
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="folder [default: runs/NAME-search]")] = None,
+    executor: Annotated[str, typer.Option(help="serial or processes")] = "processes",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="processes at once [default: the processor's cores]")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="torch threads a cell computes with")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="machine-readable output")] = False,
+) -> None:
+    """Choose training settings and hyper-parameters of each method on the validation classes."""
+    import os
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from oodml.core.files import write_json, write_text
+    from oodml.runs import load_spec
+    from oodml.runs.search import DEFAULT_GRID, METRIC, as_toml
+    from oodml.runs.search import search as run_search
+
+    checked = load_spec(spec)
+    folder = out or Path("runs") / f"{checked.name}-search"
+    wanted = dict(map(_parse, grid)) if grid else dict(DEFAULT_GRID)
+    choices = run_search(
+        checked,
+        folder,
+        wanted,
+        executor=executor,
+        workers=workers or os.cpu_count() or 1,
+        threads=threads,
+        device=device,
+    )
+    plain = [
+        {"method": c.method, "values": c.values, METRIC: c.score, "at_edge": c.at_edge}
+        for c in choices
+    ]
+    write_json(folder / "chosen.json", plain)
+    write_text(folder / "chosen.toml", as_toml(choices))
+    if as_json:
+        print(json.dumps(plain))
+        return
+    for choice in choices:
+        title = Text(f"{choice.method}: {METRIC} (%) on validation classes")
+        table = Table(*choice.values, METRIC, title=title, title_justify="left")
+        for values, score in choice.scores:
+            style = "bold" if values == choice.values else ""
+            table.add_row(*map(str, values.values()), f"{100 * score:.2f}", style=style)
+        Console().print(table)
+        if choice.at_edge:
+            print(f"chosen at an end of the grid: {', '.join(choice.at_edge)}; widen it")
+    print(folder / "chosen.toml")
+
+
+def _parse(text: str) -> tuple[str, tuple[object, ...]]:
+    from oodml.core.errors import UsageError
+
+    name, _, values = text.partition("=")
+    if not name or not values:
+        raise UsageError(f"--grid {text!r}: expected NAME=VALUE,VALUE,...")
+    return name.strip(), tuple(_value(one.strip()) for one in values.split(","))
+
+
+def _value(text: str) -> object:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(text.lower(), text)
