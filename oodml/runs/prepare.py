@@ -104,6 +104,7 @@ def _settings(spec: BenchmarkSpec, folder: Path, device: str) -> Iterable[Settin
                 batch_size=wanted.features.batch_size,
                 precision=wanted.features.precision,
                 device=device,
+                engine=wanted.features.engine,
             )
         yield _setting(spec, folder, wanted, tables[key])
 

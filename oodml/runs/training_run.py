@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from oodml.core.errors import UsageError
 from oodml.core.hashing import derived_seed
 from oodml.evaluation import evaluate
+from oodml.features.engines import create_engine
 from oodml.methods import Dims, Method, Term
 from oodml.methods.term import classifier_of
 from oodml.runs.plan.cell import Cell
@@ -41,6 +43,8 @@ from oodml.training import (
 
 OnStep = Callable[[int, int], None]
 _PROBE_STEPS = 3
+# Below so many images exporting the network takes longer than running it as it is.
+_ENGINE_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -81,9 +85,20 @@ class TrainedModel:
     _settings: TrainingSettings
 
     def embed(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Embeddings float32 [n, d] of rows of the data set."""
-        source, fabric = self._bench.source(self._settings), self._bench.fabric(self._settings)
-        return embed(self._embedder, source, rows, fabric)
+        """Embeddings float32 [n, d] of rows of the data set.
+
+        A whole network over many images runs in an inference engine, as feature extraction does.
+        """
+        source = self._bench.source(self._settings)
+        if self._settings.mode == "head" or len(rows) < _ENGINE_ROWS:
+            return embed(self._embedder, source, rows, self._bench.fabric(self._settings))
+        batches = source.evaluation_batches(rows)
+        first = next(batches)
+        engine = create_engine(
+            "auto", self._embedder.eval(), first, self._bench.device, self._settings.precision
+        )
+        blocks = [engine.run(batch) for batch in itertools.chain([first], batches)]
+        return np.concatenate([np.asarray(block, np.float32) for block in blocks])
 
     def adapts(self, shots: int) -> bool:
         """Whether the method says how so many images a class are used: what learns, who decides."""

@@ -24,7 +24,15 @@ from oodml.shift.steps import partitions_of_steps
 from oodml.shift.validation_classes import split_validation
 
 MEASURE = "frechet_class_means"
-_MANIFEST = ("backbone", "weights_sha256", "preprocessing", "precision", "dim", "key")
+_MANIFEST = (
+    "backbone",
+    "weights_sha256",
+    "preprocessing",
+    "precision",
+    "engine",
+    "dim",
+    "key",
+)
 
 
 @dataclass(frozen=True)

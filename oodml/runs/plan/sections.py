@@ -24,6 +24,7 @@ class FeatureSettings(Section):
     image_size: int | None = Field(None, ge=8, description="input side in pixels")
     batch_size: int = Field(64, ge=1)
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    engine: str = Field("auto", description="what the network runs in, see register_engine")
 
 
 class LadderEntry(Section):

@@ -35,7 +35,7 @@ from oodml.training import TrainingSettings
 SCHEMA_VERSIONS = (1, 2)
 # Raised by any change of split, metric or preprocessing that moves numbers; the package version
 # is another thing.
-PROTOCOL_VERSION = "oodml-0.1"
+PROTOCOL_VERSION = "oodml-0.2"
 _LISTS = ("dataset", "features", "ladder")
 
 
@@ -47,7 +47,7 @@ class BenchmarkSpec(Section):
     schema_version: Literal[1, 2]
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     description: str = ""
-    protocol: Literal["oodml-0.1"] = Field("oodml-0.1", description="as a resolved spec has it")
+    protocol: Literal["oodml-0.2"] = Field("oodml-0.2", description="as a resolved spec has it")
     datasets: tuple[str, ...] = Field(alias="dataset", min_length=1)
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
     levels: tuple[int, ...] | None = Field(None, description="rungs to run; all by default")
