@@ -15,6 +15,7 @@ class AdaptedHistogram(LossMethod):
     """Histogram loss on the training classes, then on the support; cosine 1-NN decides.
 
     With one shot there is no positive pair to adapt on: the unadapted embedding is scored.
+    Adapts for a fixed number of steps, where the paper stops by a rule on the training score.
     """
 
     source = "AdaptHistLoss in Scott, Ridgeway, Mozer: Adapted Deep Embeddings, NeurIPS 2018"

@@ -12,8 +12,12 @@ from oodml.methods.terms.softmax import SoftmaxLoss
 
 @register_method("weight-transfer")
 class WeightTransfer(LossMethod):
-    """Softmax on the training classes, then all weights and a new softmax head on the support."""
+    """Softmax on the training classes, then all weights and a new softmax head on the support.
 
+    Adapts for a fixed number of steps, where the paper stops by a rule on the training score.
+    """
+
+    version = 2
     source = "WeightAdapt in Scott, Ridgeway, Mozer: Adapted Deep Embeddings, NeurIPS 2018"
 
     adaptation_steps = Parameter(
@@ -27,8 +31,21 @@ class WeightTransfer(LossMethod):
         log=True,
     )
 
+    classifier_learning_rate_factor = Parameter(
+        100.0,
+        "times the learning rate, for the classifier",
+        minimum=0.0,
+        search=(1.0, 1000.0),
+        log=True,
+    )
+
     def loss(self, dims: Dims) -> nn.Module:
-        return SoftmaxLoss(dims.embedding, dims.classes, rectify=True)
+        return SoftmaxLoss(
+            dims.embedding,
+            dims.classes,
+            learning_rate_factor=self.classifier_learning_rate_factor,
+            rectify=True,
+        )
 
     def adaptation(self) -> Adaptation:
         return Adaptation(
