@@ -26,13 +26,15 @@ from oodml.evaluation.uncertainty.paired import (
     permutation_test_of,
 )
 from oodml.evaluation.uncertainty.separable import Separation, separable_from_best
-from oodml.evaluation.uncertainty.stability import rank_stability
+from oodml.evaluation.uncertainty.stability import rank_stability, rank_stability_of
+from oodml.evaluation.uncertainty.transfer import TransferShare, transfer_share
 
 __all__ = [
     "ClassSums",
     "Estimate",
     "PermutationTest",
     "Separation",
+    "TransferShare",
     "adjust_p_values",
     "ags",
     "ags_bootstrap",
@@ -48,7 +50,9 @@ __all__ = [
     "permutation_test",
     "permutation_test_of",
     "rank_stability",
+    "rank_stability_of",
     "separable_from_best",
     "stack_runs",
     "t_interval",
+    "transfer_share",
 ]
