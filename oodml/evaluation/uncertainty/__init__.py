@@ -7,6 +7,7 @@ instead of per-query values, with the same results.
 from __future__ import annotations
 
 from oodml.core.statistics import kendall_tau
+from oodml.evaluation.uncertainty.against import p_values_against
 from oodml.evaluation.uncertainty.ags import (
     ags,
     ags_bootstrap,
@@ -45,6 +46,7 @@ __all__ = [
     "bootstrap_intervals_of",
     "class_sums",
     "kendall_tau",
+    "p_values_against",
     "paired_bootstrap",
     "paired_bootstrap_of",
     "permutation_test",
