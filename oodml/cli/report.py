@@ -37,6 +37,16 @@ def table(
     ] = "terminal",
     spread: SpreadOption = "std",
     out: Annotated[Path | None, typer.Option(help="write to this file instead")] = None,
+    share: Annotated[
+        bool, typer.Option("--share", help="the transfer share in place of the metric")
+    ] = False,
+    intervals: Annotated[
+        bool | None,
+        typer.Option(
+            "--intervals/--no-intervals",
+            help="intervals over test classes in brackets [default: where the terminal is wide enough]",
+        ),
+    ] = None,
     list_them: Annotated[
         bool, typer.Option("--list", help="list metrics, settings and conditions")
     ] = False,
@@ -44,7 +54,9 @@ def table(
     """Methods x levels with AGS: mean over seeds, best in bold, marks for what is not told from it."""
     from oodml.core.errors import UsageError
     from oodml.core.files import write_text
-    from oodml.reports import list_table_formats, render, summarise_all
+    from oodml.reports import SHARE_FORMATS, list_table_formats, render, render_share, summarise_all
+    from oodml.reports import with_shares as only_with_shares
+    from oodml.reports.share_terminal import print_shares
     from oodml.reports.terminal import print_table
     from oodml.runs import read_results
 
@@ -52,9 +64,9 @@ def table(
     if list_them:
         _print_contents(rows)
         return
-    if format not in ("terminal", *list_table_formats()):
-        known = ", ".join(("terminal", *list_table_formats()))
-        raise UsageError(f"--format {format!r}: expected one of {known}")
+    formats = ("terminal", *(SHARE_FORMATS if share else list_table_formats()))
+    if format not in formats:
+        raise UsageError(f"--format {format!r}: expected one of {', '.join(formats)}")
     if format == "terminal" and out is not None:
         raise UsageError("--out needs a --format other than terminal")
     summaries = summarise_all(
@@ -67,13 +79,21 @@ def table(
         shots=shots,
         folder=_folder(results),
     )
-    if format == "terminal":
-        print_table(*summaries)
-    elif out is not None:
-        write_text(out, render(summaries, format))
-        print(out)
+    if share:
+        summaries = only_with_shares(summaries)
+    elif intervals is False:
+        summaries = [one.without_intervals() for one in summaries]
+    if format == "terminal" and share:
+        print_shares(*summaries)
+    elif format == "terminal":
+        print_table(*summaries, intervals=intervals)
     else:
-        print(render(summaries, format), end="")
+        text = render_share(summaries, format) if share else render(summaries, format)
+        if out is None:
+            print(text, end="")
+        else:
+            write_text(out, text)
+            print(out)
 
 
 def plot(
@@ -84,19 +104,21 @@ def plot(
     task: TaskOption = None,
     shots: ShotsOption = None,
     spread: SpreadOption = "std",
+    share: Annotated[
+        bool, typer.Option("--share", help="the transfer share in place of the metric")
+    ] = False,
     out: Annotated[
         list[Path] | None, typer.Option(help="PNG, SVG or PDF file; give it again for more")
     ] = None,
 ) -> None:
     """A metric against measured shift, a curve a method."""
     from oodml.core.errors import UsageError
-    from oodml.reports import draw_figure, save_figure, summarise_all
+    from oodml.reports import draw_figure, draw_share, save_figure, summarise_all, with_shares
     from oodml.runs import read_results
 
     for path in out or []:
         if path.suffix not in (".png", ".svg", ".pdf"):
             raise UsageError(f"--out {path}: expected a name that ends in .png, .svg or .pdf")
-    # without the folder: the curves need no tests
     summaries = summarise_all(
         read_results(results),
         metric,
@@ -105,13 +127,17 @@ def plot(
         conditions=condition,
         task=task,
         shots=shots,
+        folder=_folder(results) if share else None,  # curves of the metric need no tests
     )
+    if share:
+        summaries = with_shares(summaries)
+    kind = f"{metric}-share" if share else metric
     if out and len(summaries) > 1:
         known = ", ".join(summary.setting for summary in summaries)
         raise UsageError(f"--out is for one figure; choose a --setting: {known}")
     for summary in summaries:
-        name = metric if len(summaries) == 1 else f"{metric}-{summary.setting.replace('/', '-')}"
-        figure = draw_figure(summary)
+        name = kind if len(summaries) == 1 else f"{kind}-{summary.setting.replace('/', '-')}"
+        figure = draw_share(summary) if share else draw_figure(summary)
         for path in out or [_folder(results) / f"{name}.{suffix}" for suffix in ("png", "svg")]:
             save_figure(figure, path)
             print(path)

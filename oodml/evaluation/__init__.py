@@ -28,6 +28,7 @@ from oodml.evaluation.uncertainty import (
     Estimate,
     PermutationTest,
     Separation,
+    TransferShare,
     adjust_p_values,
     ags,
     ags_bootstrap,
@@ -40,9 +41,11 @@ from oodml.evaluation.uncertainty import (
     permutation_test,
     permutation_test_of,
     rank_stability,
+    rank_stability_of,
     separable_from_best,
     stack_runs,
     t_interval,
+    transfer_share,
 )
 from oodml.evaluation.verification import VerificationReport, verification
 
@@ -56,6 +59,7 @@ __all__ = [
     "PositiveRanks",
     "Report",
     "Separation",
+    "TransferShare",
     "VerificationReport",
     "adjust_p_values",
     "ags",
@@ -80,6 +84,7 @@ __all__ = [
     "permutation_test_of",
     "positive_ranks",
     "rank_stability",
+    "rank_stability_of",
     "recall_from_neighbours",
     "register_classifier",
     "register_embedding_metric",
@@ -90,5 +95,6 @@ __all__ = [
     "sharded_positive_ranks",
     "stack_runs",
     "t_interval",
+    "transfer_share",
     "verification",
 ]

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
+from oodml.evaluation import Estimate
 from oodml.reports.conditions import in_order, meaning
 from oodml.reports.separation import SIGNIFICANCE
 from oodml.reports.spreads import ESTIMATORS
 from oodml.reports.summary import Summary
 
 MARK = "†"
+MISSING = "–"
 
 
 def caption(summary: Summary) -> str:
     """One paragraph; a sentence for each thing a reader must know."""
-    sentences = [_context(summary), _bold(summary), _marks(summary), _ags(summary)]
+    sentences = [
+        _context(summary),
+        _intervals(summary),
+        _bold(summary),
+        _marks(summary),
+        _ags(summary),
+    ]
     return " ".join(text for text in [*sentences, _conditions(summary)] if text)
 
 
@@ -41,12 +52,38 @@ def _context(summary: Summary) -> str:
     )
 
 
+def parted_estimators(estimates: Iterable[Estimate]) -> str:
+    """The estimators' names without their counts, each once: counts differ between levels."""
+    names = {
+        re.sub(r"\d+( \+ \d+)? (classes|seeds|episodes)", r"\2", e.estimator) for e in estimates
+    }
+    return " or ".join(sorted(re.sub(r"\(\d+ drawn\)", "(S - 1 drawn)", name) for name in names))
+
+
+def _intervals(summary: Summary) -> str:
+    if not summary.intervals:
+        return ""
+    names = parted_estimators(summary.intervals.values())
+    levels = " or ".join(sorted({f"{100 * one.level:g} %" for one in summary.intervals.values()}))
+    over = "test classes" if "classes" in names else "what one run was scored on"
+    averaged = ", trainings averaged" if any(n > 1 for n in summary.seed_counts) else ""
+    return (
+        f"[ ]: {levels} interval over {over}{averaged} ({names}): what other classes like these "
+        "could give, where ± is what other trainings could."
+        if over == "test classes"
+        else f"[ ]: {levels} interval over {over} ({names})."
+    )
+
+
 def _bold(summary: Summary) -> str:
     if summary.metric.higher_is_better is None:
         return "Neither end of this metric is better, so nothing is marked as best."
     if not summary.methods:
         return ""
-    return f"Bold: the {summary.metric.best_word} mean of a column, and no more than that."
+    bold = f"Bold: the {summary.metric.best_word} mean of a column"
+    if summary.separation.missing is None and len(summary.methods) > 1:
+        return f"{bold} and what is not told from it."
+    return f"{bold}, and no more than that."
 
 
 def _marks(summary: Summary) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oodml.evaluation import Estimate
+from oodml.reports.caption import MISSING
 from oodml.reports.metric_info import MetricInfo
 from oodml.reports.summary import Column, Entry, Row, Summary
-
-MISSING = "–"
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class CellText:
         mean: the number, or a dash where the cell is missing, or "" where none is meant.
         spread: what stands behind ±, or "".
         interval: what stands in brackets, or "".
-        best: whether it is the best of its column.
+        best: whether it is bold: the best of its column, or not told from it.
         tied: whether it carries the mark of what is not told from the best.
     """
 
@@ -29,11 +28,9 @@ class CellText:
     best: bool = False
     tied: bool = False
 
-    def text(self, plus_minus: str = " ± ") -> str:
-        """Number, spread and interval, without any marks."""
-        spread = f"{plus_minus}{self.spread}" if self.spread else ""
-        interval = f" {self.interval}" if self.interval else ""
-        return self.mean + spread + interval
+    def number(self, plus_minus: str = " ± ") -> str:
+        """Number and spread, without any marks."""
+        return self.mean + (f"{plus_minus}{self.spread}" if self.spread else "")
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ def row_texts(summary: Summary) -> list[RowTexts]:
     """The rows in the table's order, with as many cells as there are headings."""
     columns: list[Column] = [c.level for c in summary.levels]
     columns += ["ags"] if has_ags(summary) else []
-    best = {column: summary.best(column) for column in columns}
+    best = {column: summary.best(column) | summary.tied(column) for column in columns}
     return [
         RowTexts(
             row,
@@ -91,14 +88,24 @@ def _cell(summary: Summary, row: Row, column: Column, best: bool) -> CellText:
     tied = row in summary.tied(column)
     if column == "ags":
         return _ags_text(summary.metric, summary.ags.entries.get(row), row.forward, best, tied)
-    return _entry_text(summary.metric, summary.entries.get((row, column)), best, tied)
+    place = (row, column)
+    interval = _brackets(summary.metric, summary.intervals.get(place))
+    return _entry_text(summary.metric, summary.entries.get(place), interval, best, tied)
 
 
-def _entry_text(metric: MetricInfo, entry: Entry | None, best: bool, tied: bool) -> CellText:
+def _entry_text(
+    metric: MetricInfo, entry: Entry | None, interval: str, best: bool, tied: bool
+) -> CellText:
     if entry is None or entry.mean != entry.mean:
         return CellText(MISSING)
     spread = metric.spread(entry.spread) if entry.seeds > 1 else ""
-    return CellText(metric.number(entry.mean), spread, best=best, tied=tied)
+    return CellText(metric.number(entry.mean), spread, interval, best=best, tied=tied)
+
+
+def _brackets(metric: MetricInfo, value: Estimate | None) -> str:
+    if value is None or value.low != value.low:
+        return ""
+    return f"[{metric.end(value.low)}, {metric.end(value.high)}]"
 
 
 def _ags_text(
@@ -106,7 +113,5 @@ def _ags_text(
 ) -> CellText:
     if value is None:
         return CellText(MISSING if forward else "")
-    interval = ""
-    if value.low == value.low:
-        interval = f"[{metric.end(value.low)}, {metric.end(value.high)}]"
+    interval = _brackets(metric, value)
     return CellText(metric.number(value.value), interval=interval, best=best, tied=tied)

@@ -12,8 +12,21 @@ import numpy as np
 import pandas as pd
 
 from oodml.core.errors import IntegrityError
-from oodml.evaluation import ClassSums, Estimate, separable_from_best
-from oodml.evaluation.uncertainty import ags_bootstrap_of, ags_weights, stack_runs
+from oodml.evaluation import (
+    ClassSums,
+    Estimate,
+    TransferShare,
+    paired_bootstrap_of,
+    separable_from_best,
+    transfer_share,
+)
+from oodml.evaluation.uncertainty import (
+    ags_bootstrap_of,
+    ags_weights,
+    bootstrap_intervals_of,
+    p_values_against,
+    stack_runs,
+)
 from oodml.reports.summary import Row
 from oodml.runs import class_sums
 
@@ -77,6 +90,50 @@ def told_from_best(
         paired_seeds=False,  # methods that do not train have one run, others several
     )
     return frozenset(row for row, one in found.items() if one.separable)
+
+
+def class_intervals(values: Mapping[Row, ClassSums]) -> dict[Row, Estimate]:
+    """The mean of each with an interval over its test classes, seeds averaged.
+
+    Rows of the same queries share their resamples, which is faster than one pass a row.
+    """
+    groups: list[list[Row]] = []
+    for row, one in values.items():
+        for group in groups:
+            if same_queries(values[group[0]], one):
+                group.append(row)
+                break
+        else:
+            groups.append([row])
+    found: dict[Row, Estimate] = {}
+    for group in groups:
+        names = {str(index): row for index, row in enumerate(group)}
+        sums = {name: values[row] for name, row in names.items()}
+        estimates = bootstrap_intervals_of(sums, resamples=_RESAMPLES)
+        found |= {row: estimates[name] for name, row in names.items()}
+    return found
+
+
+def told_from_reference(
+    pairs: Mapping[tuple[Row, int], tuple[ClassSums, ClassSums]], significance: float
+) -> frozenset[tuple[Row, int]]:
+    """The pairs of class values that a test tells apart, corrected for all of them."""
+    found = p_values_against(pairs, significance=significance, resamples=_RESAMPLES)
+    return frozenset(key for key, p_value in found.items() if p_value <= significance)
+
+
+def difference_of(one: ClassSums, other: ClassSums) -> Estimate:
+    """One mean less the other, with an interval over classes and seeds."""
+    return paired_bootstrap_of(one, other, resamples=_RESAMPLES, paired_seeds=False)
+
+
+def share_of(
+    method: ClassSums, ceiling: ClassSums, frozen: ClassSums, *, higher_is_better: bool
+) -> TransferShare:
+    """The transfer share of a method on a level; see `transfer_share`."""
+    return transfer_share(
+        method, ceiling, frozen, higher_is_better=higher_is_better, resamples=_RESAMPLES
+    )
 
 
 def same_queries(one: ClassSums, other: ClassSums) -> bool:

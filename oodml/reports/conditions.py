@@ -9,6 +9,7 @@ FORWARD = "forward"
 # In the order in which tables show them, below the methods.
 _MEANINGS = {
     "reverse": "training and test side exchanged",
+    "held-out": "trained as the methods, tested on the images of the ceiling's test side",
     "ceiling": "trained on other images of the test classes, tested on the rest",
     "size-matched": "random classes of the start split, as few as the level has",
 }

@@ -16,8 +16,8 @@ from oodml.reports.spreads import ESTIMATORS
 from oodml.reports.summary import Row, Summary
 
 # Okabe and Ito's palette: told apart by readers with any colour vision.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8c6d31", "#5e3c99")
-_MARKERS = "osD^vP*X"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8c6d31", "#5e3c99")
+MARKERS = "osD^vP*X"
 # Conditions are drawn in the method's colour, lighter, each with dots of its own.
 _DOTS = ((0, (1, 1.2)), (0, (4, 1.5, 1, 1.5)), (0, (1, 3)), (0, (6, 3)))
 _MEASURE_NAMES = {"frechet_class_means": "Fréchet distance of class means"}
@@ -98,9 +98,9 @@ def _style(summary: Summary, row: Row) -> dict[str, Any]:
         )
         place = trained.index(row.label)
         # the second round of colours has other markers than the first
-        marker = _MARKERS[(place + place // len(_COLOURS)) % len(_MARKERS)]
+        marker = MARKERS[(place + place // len(COLOURS)) % len(MARKERS)]
         style = {
-            "color": _COLOURS[place % len(_COLOURS)], "linestyle": "-", "marker": marker,
+            "color": COLOURS[place % len(COLOURS)], "linestyle": "-", "marker": marker,
             "markersize": 5, "linewidth": 1.6,
         }  # fmt: skip
     if not row.forward:
@@ -127,12 +127,17 @@ def _name(summary: Summary, row: Row) -> str:
     return summary.title(row) + (" (reference)" if reference else "")
 
 
-def _write_texts(figure: Figure, axes: Axes, summary: Summary) -> None:
-    context, metric = summary.context, summary.metric
-    measure = context["shift_measure"]
-    axes.set_xlabel(
+def shift_label(summary: Summary) -> str:
+    """What the axis of shift is called."""
+    measure = summary.context["shift_measure"]
+    return (
         f"shift between train and test classes ({plain_text(_MEASURE_NAMES.get(measure, measure))})"
     )
+
+
+def _write_texts(figure: Figure, axes: Axes, summary: Summary) -> None:
+    context, metric = summary.context, summary.metric
+    axes.set_xlabel(shift_label(summary))
     shots = summary.shots if str(summary.shots) not in metric.name else None
     after = f", {summary.shots} shots" if shots is not None else ""
     axes.set_ylabel(plain_text(metric.title + after + metric.reading))

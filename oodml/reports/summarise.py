@@ -11,13 +11,16 @@ import pandas as pd
 from oodml.core.errors import UsageError
 from oodml.core.hints import name_hint
 from oodml.evaluation import ClassSums
+from oodml.reports.against_frozen import compare_with_frozen
 from oodml.reports.ags_column import ags_column
 from oodml.reports.class_values import read_class_values
 from oodml.reports.comparable import shared_values
 from oodml.reports.conditions import in_order
+from oodml.reports.intervals import intervals_of
 from oodml.reports.metric_info import MetricInfo, metric_info
 from oodml.reports.separation import separate
 from oodml.reports.settings import one_setting, settings_of
+from oodml.reports.shares import shares_of
 from oodml.reports.spreads import Spread, spread_of
 from oodml.reports.summary import Entry, LevelColumn, Row, Summary
 
@@ -43,8 +46,8 @@ def summarise(
         conditions: the conditions to show; all of them by default.
         task, shots: for metrics of several tasks, or of several numbers of shots. Without a task,
             retrieval where the metric has it.
-        folder: of the run, for the class values that lie in its cells: intervals over classes and
-            the marks of what is not told from the best.
+        folder: of the run, for the class values that lie in its cells: intervals over classes, the
+            marks of what is not told from the best, tests against frozen and transfer shares.
 
     Raises:
         UsageError: a metric, setting, condition or task that is not there, or an unknown estimator.
@@ -78,6 +81,9 @@ def summarise(
         draws=draws,
         ags=ags,
         separation=separate(info, levels, entries, ags, by_class),
+        intervals=intervals_of(rows, by_class),
+        against_frozen=compare_with_frozen(info, entries, by_class, reference),
+        shares=shares_of(info, entries, by_class, reference),
         estimator=estimator,
         context=context,
     )
@@ -184,7 +190,7 @@ def _entries(
 def _class_values(
     rows: pd.DataFrame, metric: str, folder: Path | None
 ) -> dict[tuple[Row, int], ClassSums]:
-    """Class values of the methods that are compared, as far as they are stored."""
+    """Class values of all rows, as far as they are stored."""
     found: dict[tuple[Row, int], ClassSums] = {}
     if folder is None or not (folder / "cells").is_dir():
         return found
@@ -192,7 +198,7 @@ def _class_values(
     rows = rows[rows["task"] == RETRIEVAL].sort_values("seed", kind="stable")
     for (label, condition, level), cells in rows.groupby(["label", "condition", "level"]):
         row = Row(str(label), str(condition))
-        if row.forward and (one := read_class_values(folder, cells, metric)) is not None:
+        if (one := read_class_values(folder, cells, metric)) is not None:
             found[row, int(level)] = one
     return found
 

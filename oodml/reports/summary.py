@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from oodml.evaluation import Estimate
+from oodml.evaluation import Estimate, TransferShare
 from oodml.reports.conditions import FORWARD
 from oodml.reports.metric_info import MetricInfo
 
@@ -84,6 +84,50 @@ class Separation:
 
 
 @dataclass(frozen=True)
+class AgainstFrozen:
+    """A method that scores worse than frozen on a level.
+
+    Attributes:
+        difference: method - frozen in the metric's unit; NaN for the interval where it is untested.
+        told: whether the paired test, corrected for all methods and levels, tells the two apart;
+            None where it could not be made.
+    """
+
+    difference: Estimate
+    told: bool | None
+
+
+@dataclass(frozen=True)
+class FrozenTests:
+    """The methods compared with frozen on each level.
+
+    Attributes:
+        worse: (row, level) -> what is known of it, where its mean is worse than that of frozen.
+        pairs: how many pairs of a method and a level were tested, worse or not.
+    """
+
+    worse: dict[tuple[Row, int], AgainstFrozen] = field(default_factory=dict)
+    pairs: int = 0
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Transfer shares: (label, level) -> `TransferShare`.
+
+    Attributes:
+        missing: why there is none at all, or None.
+    """
+
+    entries: dict[tuple[str, int], TransferShare] = field(default_factory=dict)
+    missing: str | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The methods that have a share on some level."""
+        return tuple(dict.fromkeys(label for label, _ in self.entries))
+
+
+@dataclass(frozen=True)
 class Summary:
     """A metric of one setting over methods x levels.
 
@@ -97,6 +141,10 @@ class Summary:
         reference: the labels of methods that do not train.
         entries: (row, level) -> Entry; missing where a cell is.
         draws: how many random draws a row's means are over, for conditions that draw.
+        intervals: (row, level) -> interval over test classes, or of one value as it is stored;
+            missing where there is none.
+        against_frozen: the methods that score worse than frozen, tested where that can be.
+        shares: transfer shares, where the conditions they need are there.
         estimator: key into ESTIMATORS.
         context: data set, backbone, mode, selection rule, protocol, ladder: each one value.
     """
@@ -112,6 +160,9 @@ class Summary:
     draws: dict[Row, int]
     ags: AgsColumn
     separation: Separation
+    intervals: dict[tuple[Row, int], Estimate]
+    against_frozen: FrozenTests
+    shares: Shares
     estimator: str
     context: dict[str, str]
 
@@ -121,6 +172,10 @@ class Summary:
         c = self.context
         words = f"{c['dataset']}, ladder {c['ladder']}, backbone {c['backbone']}"
         return f"{words} ({self.setting})"
+
+    def without_intervals(self) -> Summary:
+        """The same, shown without the intervals of its values; AGS keeps its own."""
+        return replace(self, intervals={})
 
     @property
     def methods(self) -> tuple[Row, ...]:

@@ -15,50 +15,61 @@ from oodml.reports.cells import CellText, Heading, RowTexts, headings, row_texts
 from oodml.reports.remarks import remarks
 from oodml.reports.summary import Summary
 
-_FILE_WIDTH = 120
+FILE_WIDTH = 120
 _METHOD_WIDTH = 30
 _LEAST_METHOD_WIDTH = 22
 _FRAME = 3  # a column's rule and the space on both sides of its text
 
 
-def terminal_table(summary: Summary, width: int = _FILE_WIDTH, headed: bool = False) -> Group:
+def terminal_table(
+    summary: Summary,
+    width: int = FILE_WIDTH,
+    headed: bool = False,
+    intervals: bool | None = None,
+) -> Group:
     """A rich renderable: the table, its caption and the remarks.
 
-    Where the terminal is narrow, ± and intervals stand on lines of their own; where even that does
-    not fit, the columns are parted among several tables, so that no number is ever cut.
+    Where the terminal is narrow, intervals and then ± stand on lines of their own; where even that
+    does not fit, the columns are parted among several tables, so that no number is ever cut.
 
     Args:
         width: of the terminal.
         headed: name the setting above the table, where others stand around it.
+        intervals: show the interval of each value; None: unless the table is parted for them.
     """
+    if intervals is False:
+        summary = summary.without_intervals()
     heads, rows = headings(summary), row_texts(summary)
-    names = _on_lines([row.title for row in rows], [row.label for row in summary.methods])
-    marked = [any(row.cells[index].tied for row in rows) for index in range(len(heads))]
-    texts = [[_cell(c, m, width) for c, m in zip(r.cells, marked, strict=True)] for r in rows]
-    needed = [
-        _FRAME
-        + max(_longest_word(column_head), *(_longest_word(row[index].plain) for row in texts))
-        for index, column_head in enumerate(map(_heading, heads))
-    ]
+    names = method_lines([row.title for row in rows], [row.label for row in summary.methods])
     method = _FRAME + max(len(line) for name in names for line in name.splitlines())
+    texts, blocks = _layout(heads, rows, width - method - 1)
+    if intervals is None and summary.intervals and len(blocks) > 1:
+        plain = summary.without_intervals()
+        shorter = row_texts(plain)
+        if len(_layout(heads, shorter, width - method - 1)[1]) < len(blocks):
+            return terminal_table(plain, width, headed)
     parts: list[RenderableType] = []
     if headed:
         parts.append(Padding(Text(summary.heading, style="bold underline"), (1, 0, 0, 0)))
     parts.append(Text(f"{metric_text(summary)} on {summary.context['dataset']}", style="italic"))
-    for columns in _blocks(needed, width - method - 1):
+    for columns in blocks:
         parts.append(_table(summary, heads, rows, names, texts, columns))
-    parts += [Text(text, style="dim") for text in [caption(summary), *remarks(summary)]]
+    parts.append(Text(caption(summary), style="dim"))
+    # apart, for they are read one by one
+    parts += [Padding(Text(text), (1, 0, 0, 0)) for text in remarks(summary)]
     return Group(*parts)
 
 
-def print_table(*summaries: Summary, console: Console | None = None) -> None:
+def print_table(
+    *summaries: Summary, console: Console | None = None, intervals: bool | None = None
+) -> None:
     """Print the tables one after the other, with a heading each where there are several."""
     if console is None:
         console = Console()
         if not console.is_terminal:
-            console.width = _FILE_WIDTH  # no one reads a file through an 80-column window
+            console.width = FILE_WIDTH  # no one reads a file through an 80-column window
     for summary in summaries:
-        console.print(terminal_table(summary, console.width, headed=len(summaries) > 1))
+        console.print(terminal_table(summary, console.width, len(summaries) > 1, intervals))
 
 
 def _table(
@@ -72,10 +83,9 @@ def _table(
     table = Table()
     table.add_column("method", no_wrap=True)
     for index in columns:
-        # intervals have their lines already
-        keep = heads[index].name == "AGS"
+        # what may stand on lines of its own does so already
         table.add_column(
-            Text(_heading(heads[index]), justify="right"), justify="right", no_wrap=keep
+            Text(_heading(heads[index]), justify="right"), justify="right", no_wrap=True
         )
     for place, (row, name) in enumerate(zip(rows, names, strict=True)):
         last_method = row.row.forward and place + 1 < len(rows) and not rows[place + 1].row.forward
@@ -85,7 +95,7 @@ def _table(
     return table
 
 
-def _blocks(needed: Sequence[int], room: int) -> list[list[int]]:
+def blocks_of(needed: Sequence[int], room: int) -> list[list[int]]:
     """Columns parted into as few runs as fit the room, about equally many in each."""
     for count in range(1, len(needed) + 1):
         size = -(-len(needed) // count)
@@ -98,7 +108,7 @@ def _blocks(needed: Sequence[int], room: int) -> list[list[int]]:
     return [[index] for index in range(len(needed))]
 
 
-def _on_lines(titles: Sequence[str], labels: Sequence[str]) -> list[str]:
+def method_lines(titles: Sequence[str], labels: Sequence[str]) -> list[str]:
     """The titles on lines no wider than the widest label, nor than a third of a terminal."""
     width = min(_METHOD_WIDTH, max([_LEAST_METHOD_WIDTH, *map(len, labels)]))
     return ["\n".join(textwrap.wrap(title, width, break_on_hyphens=False)) for title in titles]
@@ -108,14 +118,44 @@ def _heading(head: Heading) -> str:
     return head.name + (f"\nshift {head.shift}" if head.shift else "")
 
 
-def _longest_word(text: str) -> int:
-    return max((len(word) for word in text.split()), default=0)
+def _longest_line(text: str) -> int:
+    return max((len(line) for line in text.splitlines()), default=0)
 
 
-def _cell(cell: CellText, marked: bool, width: int) -> Text:
+def _layout(
+    heads: Sequence[Heading], rows: Sequence[RowTexts], room: int
+) -> tuple[list[list[Text]], list[list[int]]]:
+    """Texts of the cells, and the columns of each table: as few tables as can be.
+
+    Tried in this order: all on one line, the interval below, ± below as well.
+    """
+    marked = [any(row.cells[index].tied for row in rows) for index in range(len(heads))]
+    best: tuple[list[list[Text]], list[list[int]]] | None = None
+    for plus_minus, bracket in ((" ±", " "), (" ±", "\n"), ("\n±", "\n")):
+        texts = [
+            [_cell(c, m, plus_minus, bracket) for c, m in zip(row.cells, marked, strict=True)]
+            for row in rows
+        ]
+        needed = [
+            _FRAME + max(_longest_line(head), *(_longest_line(row[at].plain) for row in texts))
+            for at, head in enumerate(map(_heading, heads))
+        ]
+        blocks = blocks_of(needed, room)
+        if best is None or len(blocks) < len(best[1]):
+            best = texts, blocks
+    assert best is not None
+    return best
+
+
+def _cell(cell: CellText, marked: bool, plus_minus: str, bracket: str) -> Text:
     # in a column with marks, numbers without one keep its place free
     mark = (MARK if cell.tied else " ") if marked else ""
-    text = cell.text(" ±")
-    if width < _FILE_WIDTH:
-        text = text.replace(" [", "\n[").replace(", ", ",")
-    return Text(text + mark, style="bold green" if cell.best else "")
+    text = Text(cell.number(plus_minus) + mark, style="bold green" if cell.best else "")
+    if not cell.interval:
+        return text
+    tight = plus_minus.startswith("\n")
+    interval = cell.interval.replace(", ", ",") if tight else cell.interval
+    below = bracket.startswith("\n")
+    # below a number with a mark, its digits end where those above do
+    end = " " if marked and below else ""
+    return Text.assemble(text, Text(bracket + interval + end, style="not bold dim"))

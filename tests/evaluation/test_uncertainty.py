@@ -22,7 +22,6 @@ from oodml.evaluation.uncertainty import (
     kendall_tau,
     paired_bootstrap,
     permutation_test,
-    rank_stability,
 )
 from oodml.evaluation.uncertainty.class_sums import class_sums, resampled_weights
 
@@ -256,23 +255,6 @@ def test_kendall_tau_against_scipy():
     assert math.isnan(kendall_tau(np.ones(3), np.arange(3.0)))
 
 
-def test_rank_stability():
-    random = np.random.default_rng(11)
-    quality = np.arange(6) * 0.02
-    levels = [quality, quality, quality[::-1]]
-    scores = np.stack(levels, axis=-1)[:, None, :] + 0.002 * random.normal(size=(6, 4, 3))
-    first, same, reverse = rank_stability(scores, resamples=500)
-    assert (first.value, first.low, first.high) == (1.0, 1.0, 1.0)
-    assert same.value == 1.0
-    assert reverse.value == -1.0
-    noisy = rank_stability(scores + 0.05 * random.normal(size=scores.shape), resamples=500)[1]
-    assert noisy.low < noisy.high
-    assert "4 seeds of 6 methods" in noisy.estimator
-    assert math.isnan(rank_stability(scores[:, :1], resamples=500)[1].low)
-    with pytest.raises(DataError):
-        rank_stability(scores[0])
-
-
 def test_class_sums_refuses_what_does_not_fit():
     with pytest.raises(DataError, match="do not fit"):
         class_sums([1.0, 2.0], [0])
@@ -280,3 +262,18 @@ def test_class_sums_refuses_what_does_not_fit():
         class_sums([[1.0, np.nan], [1.0, 1.0]], [0, 1])
     with pytest.raises(DataError, match="no scored"):
         class_sums([np.nan], [0])
+
+
+@pytest.mark.parametrize(("seeds", "least"), [(2, 0.87), (5, 0.92)])
+def test_the_paired_interval_covers_with_few_seeds(seeds, least):
+    """Trainings that differ about as much as the mean over classes does."""
+    random = np.random.default_rng(12)
+    labels, covered = np.arange(50), 0
+    for seed in range(200):
+        gap = (
+            0.02 + random.normal(0, 0.05, 50) + random.normal(0, 0.01, (seeds, 1))
+            + random.normal(0, 0.03, (seeds, 50))
+        )  # fmt: skip
+        one = paired_bootstrap(gap, np.zeros((seeds, 50)), labels, resamples=400, seed=seed)
+        covered += one.low <= 0.02 <= one.high
+    assert least <= covered / 200 <= 0.99

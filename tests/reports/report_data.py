@@ -105,3 +105,44 @@ def run_folder(
     table = results(values)
     table.to_parquet(folder / "results.parquet", index=False)
     return table
+
+
+# condition -> level -> mean of each method; frozen falls by as much whatever was trained
+SHARES = {
+    "forward": {"frozen": (0.50, 0.45, 0.40), "good": (0.75, 0.62, 0.48), "weak": (0.56, 0.43, 0.30)},
+    "held-out": {"good": (0.72, 0.60, 0.46), "weak": (0.54, 0.42, 0.29)},
+    "ceiling": {"frozen": (0.48, 0.43, 0.38), "good": (0.80, 0.76, 0.72), "weak": (0.60, 0.55, 0.38)},
+    "reverse": {"frozen": (0.52, 0.55, 0.60)},
+}  # fmt: skip
+
+
+def share_folder(
+    folder: Path, shares: dict[str, dict[str, tuple[float, ...]]] = SHARES, classes: int = 40
+) -> pd.DataFrame:
+    """A results table of all conditions with class values; method - frozen varies over classes."""
+    random = np.random.default_rng(5)
+    parts = []
+    for condition, methods in shares.items():
+        names = [f"{condition[:1]}{index:02}" for index in range(classes)]
+        if condition in ("held-out", "ceiling"):
+            names = [f"test {index:02}" for index in range(classes)]
+        counts = np.arange(classes) % 3 + 6.0
+        hard = np.random.default_rng(6).normal(0, 0.1, classes)  # alike for all on the same classes
+        values: dict[str, dict[int, list[float]]] = {}
+        for label, means in methods.items():
+            values[label] = {}
+            for level, mean in enumerate(means):
+                values[label][level] = []
+                for seed in range(1 if label == "frozen" else 2):
+                    noise = hard + random.normal(0, 0.04, classes)
+                    sums = counts * (mean + noise - counts @ noise / counts.sum())
+                    place = folder / "cells" / f"{label}-{level}-{seed}-{condition}"
+                    place.mkdir(parents=True)
+                    frame = pd.DataFrame({"class": names, "count": counts, "recall_at_1": sums})
+                    frame.to_parquet(place / "classes.parquet", index=False)
+                    values[label][level].append(float(sums.sum() / counts.sum()))
+        part = results(values)
+        parts.append(changed(part, condition=condition, run_id=part["run_id"] + f"-{condition}"))
+    table = joined(*parts)
+    table.to_parquet(folder / "results.parquet", index=False)
+    return table

@@ -80,6 +80,8 @@ def test_marks_stand_where_the_test_does_not_tell(tmp_path: Path) -> None:
     assert value.low < value.value < value.high
     assert render(summary, "markdown").count("†") == 4 + 1
     assert render(summary, "latex").count(r"$^\dagger$") == 4 + 1
+    assert "Bold: the highest mean of a column and what is not told from it." in text
+    assert render(summary, "html").count("<strong>") == 8, "the best and what is not told from it"
     assert render(summary, "html").count("<sup>†</sup>") == 4
     assert render(summary, "csv").count(",yes,no,") + render(summary, "csv").count(",no,yes,") > 0
 
@@ -157,7 +159,8 @@ def test_class_values_of_another_run_are_refused(tmp_path: Path) -> None:
 
 def test_conditions_are_not_compared(tmp_path: Path) -> None:
     table = run_folder(tmp_path)
-    higher = changed(table[table["label"] == "bad"], condition="ceiling", value=0.99)
+    bad = table[table["label"] == "bad"]
+    higher = changed(bad, condition="ceiling", value=0.99, run_id=bad["run_id"] + "-ceiling")
     plain = summarise(table, folder=tmp_path)
     summary = summarise(joined(table, higher), folder=tmp_path)
     assert summary.separation == plain.separation

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from oodml.core.errors import UsageError
 from oodml.reports import (
+    caption,
     list_table_formats,
     register_table_format,
     render,
@@ -97,7 +98,7 @@ def test_latex_is_escaped_and_complete() -> None:
     assert r"a\_bad" in text
     assert r"\textbf{52.00 $\pm$ 2.83}" in text
     assert r"recall\_at\_1 (\%)" in text
-    assert text.count(r" \\") == 2 + 3 + 5
+    assert text.count(r" \\") == 2 + 3 + 5 + 2, "two rows have an interval of AGS below them"
     assert text.count(r"\midrule") == 2
     assert r"good $\cdot$ ceiling" in text
     assert "±" not in text
@@ -155,6 +156,43 @@ def test_markdown_and_latex_of_several_settings() -> None:
     assert "## toy, ladder toy-ladder, backbone net.tag (other-id)" in text
     assert render(both, "latex").count(r"\begin{table}") == 2
     assert "## " not in render(both[0], "markdown")
+
+
+def test_latex_has_intervals_on_a_line_of_their_own(tmp_path: Path) -> None:
+    text = render(summarise(run_folder(tmp_path), folder=tmp_path), "latex")
+    assert text.count(r" \\") == 2 + 2 * 4
+    assert text.count(r"{\scriptsize [") == 4 * 4
+    assert not any(line.startswith("[") for line in text.splitlines()), "an option of the row's end"
+
+
+def test_intervals_stand_beside_the_numbers_and_can_be_left_out(tmp_path: Path) -> None:
+    summary = summarise(run_folder(tmp_path), folder=tmp_path)
+    for format in ("markdown", "html", "latex"):
+        assert render(summary, format).count("[") >= 4 * 4
+        plain = render(summary.without_intervals(), format)
+        assert plain.count("[") < 12, "those of AGS and of the remarks about frozen"
+    rows = list(csv.DictReader(io.StringIO(render(summary, "csv"))))
+    assert all(float(r["low"]) < float(r["mean"]) < float(r["high"]) for r in rows)
+    assert {r["interval"] for r in rows} == {"95 % BCa bootstrap over 30 classes, 2000 resamples"}
+    text = caption(summary)
+    assert "[ ]: 95 % interval over test classes, trainings averaged (BCa bootstrap over" in text
+    assert "where ± is what other trainings could" in text
+    assert "[ ]" not in caption(summary.without_intervals())
+
+
+def test_the_terminal_leaves_intervals_out_rather_than_part_the_table(tmp_path: Path) -> None:
+    summary = summarise(run_folder(tmp_path), folder=tmp_path)
+
+    def printed(width: int, intervals: bool | None) -> str:
+        console = Console(width=width, record=True, file=io.StringIO())
+        print_table(summary, console=console, intervals=intervals)
+        return console.export_text().split("recall_at_1 (%) on toy, ladder")[0]
+
+    low = f"[{100 * summary.intervals[summary.methods[0], 0].low:.1f},"
+    for width, intervals, shown in (
+        (200, None, True), (100, None, True), (100, False, False), (60, True, True), (60, None, False),
+    ):  # fmt: skip
+        assert (low in printed(width, intervals)) is shown, (width, intervals)
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])

@@ -7,6 +7,7 @@ instead of per-query values, with the same results.
 from __future__ import annotations
 
 from oodml.core.statistics import kendall_tau
+from oodml.evaluation.uncertainty.against import p_values_against
 from oodml.evaluation.uncertainty.ags import (
     ags,
     ags_bootstrap,
@@ -26,13 +27,15 @@ from oodml.evaluation.uncertainty.paired import (
     permutation_test_of,
 )
 from oodml.evaluation.uncertainty.separable import Separation, separable_from_best
-from oodml.evaluation.uncertainty.stability import rank_stability
+from oodml.evaluation.uncertainty.stability import rank_stability, rank_stability_of
+from oodml.evaluation.uncertainty.transfer import TransferShare, transfer_share
 
 __all__ = [
     "ClassSums",
     "Estimate",
     "PermutationTest",
     "Separation",
+    "TransferShare",
     "adjust_p_values",
     "ags",
     "ags_bootstrap",
@@ -43,12 +46,15 @@ __all__ = [
     "bootstrap_intervals_of",
     "class_sums",
     "kendall_tau",
+    "p_values_against",
     "paired_bootstrap",
     "paired_bootstrap_of",
     "permutation_test",
     "permutation_test_of",
     "rank_stability",
+    "rank_stability_of",
     "separable_from_best",
     "stack_runs",
     "t_interval",
+    "transfer_share",
 ]

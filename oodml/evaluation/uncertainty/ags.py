@@ -18,6 +18,7 @@ from oodml.evaluation.uncertainty.class_sums import (
     resampled_weights,
 )
 from oodml.evaluation.uncertainty.estimates import Estimate, t_interval
+from oodml.evaluation.uncertainty.seed_draws import seed_shares, seeds_text
 
 
 def ags_weights(shifts: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
@@ -139,12 +140,12 @@ def ags_bootstrap_of(
         # occur only where a level tests a handful of the ladder's classes.
         usable = np.all([drawn[:, places].any(axis=1) for places in at], axis=0)
         drawn = drawn[usable]
-        share = random.multinomial(seeds, np.full(seeds, 1 / seeds), len(drawn)) / seeds
+        share = seed_shares(seeds, len(drawn), random)
         total = np.zeros(len(drawn))
         for w, group, places in zip(weights, levels, at, strict=True):
             total += w * (group.statistic(drawn[:, places], average) * share).sum(axis=1)
         replicates.append(total)
     low, high = interval(np.concatenate(replicates), point, level)
-    units = f"{len(names)} classes" + (f" and {seeds} seeds" if seeds > 1 else "")
+    units = f"{len(names)} classes{seeds_text(seeds)}"
     name = f"percentile bootstrap over {units}, {resamples} resamples"
     return Estimate(float(point), low, high, level, len(names), name)

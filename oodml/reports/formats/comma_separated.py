@@ -11,7 +11,7 @@ from oodml.reports.summary import Column, Row, Summary
 
 _COLUMNS = (
     "setting", "method", "condition", "level", "shift", "metric", "task", "shots",
-    "mean", "spread", "estimator", "seeds", "best", "not_told_from_best",
+    "mean", "spread", "estimator", "seeds", "low", "high", "interval", "best", "not_told_from_best",
     "ags", "ags_low", "ags_high", "ags_interval", "ags_best", "ags_not_told_from_best",
 )  # fmt: skip
 
@@ -52,7 +52,15 @@ def _lines(summary: Summary) -> Iterator[dict[str, object]]:
             }
             if entry.seeds > 1:
                 line |= {"spread": repr(entry.spread), "estimator": summary.estimator}
-            yield line | _ags(summary, row)
+            yield line | _interval(summary, row, column.level) | _ags(summary, row)
+
+
+def _interval(summary: Summary, row: Row, level: int) -> dict[str, object]:
+    found = summary.intervals.get((row, level))
+    if found is None:
+        return {}
+    name = f"{100 * found.level:g} % {found.estimator}"
+    return {"low": repr(found.low), "high": repr(found.high), "interval": name}
 
 
 def _ags(summary: Summary, row: Row) -> dict[str, object]:

@@ -6,6 +6,7 @@ import base64
 import html
 import io
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from oodml.core.figures import write_figure
 from oodml.reports.caption import MARK, caption
@@ -13,7 +14,12 @@ from oodml.reports.cells import CellText, Heading, headings, row_texts
 from oodml.reports.figure import draw_figure
 from oodml.reports.formats.registry import register_table_format
 from oodml.reports.remarks import remarks
+from oodml.reports.share_figure import draw_share
+from oodml.reports.share_text import share_caption, share_rows
 from oodml.reports.summary import Summary
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:80rem;padding:0 1rem;"
@@ -52,7 +58,29 @@ def _section(summary: Summary, headed: bool) -> str:
     return (
         f'{heading}<div class="wide"><table><thead><tr><th scope="col">method</th>{heads}</tr>'
         f"</thead><tbody>{_rows(summary)}</tbody></table></div>{notes}"
-        f'<img src="{_picture(summary)}" alt="{alt}">'
+        f'<img src="{_picture(draw_figure(summary))}" alt="{alt}">{_share(summary)}'
+    )
+
+
+def _share(summary: Summary) -> str:
+    """The transfer share below the main figure, where there is one."""
+    if not summary.shares.entries:
+        return ""
+    heads = "".join(
+        f'<th scope="col">level {c.level}<br><span class="note">shift {c.shift:.4g}</span></th>'
+        for c in summary.levels
+    )
+    rows = "".join(
+        f'<tr><th scope="row">{html.escape(title)}</th>'
+        + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
+        + "</tr>"
+        for title, cells in share_rows(summary)
+    )
+    return (
+        '<h3>Transfer share (%)</h3><div class="wide"><table><thead><tr>'
+        f'<th scope="col">method</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f"<p>{html.escape(share_caption(summary))}</p>"
+        f'<img src="{_picture(draw_share(summary))}" alt="transfer share against measured shift">'
     )
 
 
@@ -77,13 +105,14 @@ def _rows(summary: Summary) -> str:
 
 
 def _cell(cell: CellText) -> str:
-    text = html.escape(cell.text())
+    text = html.escape(cell.number())
     text = f"<strong>{text}</strong>" if cell.best else text
-    return text + (f"<sup>{MARK}</sup>" if cell.tied else "")
+    interval = f'<br><span class="note">{html.escape(cell.interval)}</span>'
+    return text + (f"<sup>{MARK}</sup>" if cell.tied else "") + (interval if cell.interval else "")
 
 
-def _picture(summary: Summary) -> str:
-    """The figure as a data address: the page can be sent on as one file."""
+def _picture(figure: Figure) -> str:
+    """A figure as a data address: the page can be sent on as one file."""
     drawn = io.BytesIO()
-    write_figure(draw_figure(summary), drawn, "svg")
+    write_figure(figure, drawn, "svg")
     return "data:image/svg+xml;base64," + base64.b64encode(drawn.getvalue()).decode("ascii")

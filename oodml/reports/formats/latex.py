@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from oodml.reports.caption import caption
-from oodml.reports.cells import CellText, headings, row_texts
+from oodml.reports.cells import CellText, RowTexts, headings, row_texts
 from oodml.reports.formats.registry import register_table_format
 from oodml.reports.summary import Summary
 
@@ -67,12 +67,21 @@ def _table(summary: Summary) -> str:
         if group:
             lines.append(r"\midrule")
         for row in group:
-            lines.append(" & ".join([escape(row.title), *map(_cell, row.cells)]) + r" \\")
+            lines += _row(row)
     lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
     return "\n".join(lines) + "\n"
 
 
+def _row(row: RowTexts) -> list[str]:
+    """A line, and one of intervals below it, which beside the numbers would not fit a page."""
+    lines = [" & ".join([escape(row.title), *map(_cell, row.cells)]) + r" \\"]
+    if any(cell.interval for cell in row.cells):
+        below = [rf"{{\scriptsize {c.interval}}}" if c.interval else "" for c in row.cells]
+        lines.append(" & ".join(["", *below]) + r" \\")
+    return lines
+
+
 def _cell(cell: CellText) -> str:
-    text = cell.text(r" $\pm$ ").replace("–", "--")
+    text = cell.number(r" $\pm$ ").replace("–", "--")
     text = rf"\textbf{{{text}}}" if cell.best else text
     return text + (r"$^\dagger$" if cell.tied else "")

@@ -52,5 +52,7 @@ def _italic(text: str) -> str:
 
 
 def _cell(cell: CellText) -> str:
-    text = f"**{cell.text()}**" if cell.best else cell.text()
-    return text + (MARK if cell.tied else "")
+    # only the number is bold: a bold bracket would claim more than the mean does
+    text = f"**{cell.number()}**" if cell.best else cell.number()
+    interval = f" {cell.interval}" if cell.interval else ""
+    return text + (MARK if cell.tied else "") + interval
