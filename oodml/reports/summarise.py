@@ -16,6 +16,7 @@ from oodml.reports.ags_column import ags_column
 from oodml.reports.class_values import read_class_values
 from oodml.reports.comparable import shared_values
 from oodml.reports.conditions import in_order
+from oodml.reports.deciders import by_decider
 from oodml.reports.intervals import intervals_of
 from oodml.reports.metric_info import MetricInfo, metric_info
 from oodml.reports.separation import separate
@@ -121,7 +122,8 @@ def summarise_all(
     ]
 
 
-def _of_metric(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+def _of_metric(results: pd.DataFrame, metric: str) -> pd.DataFrame:
+    rows = by_decider(results, metric)
     found = rows[rows["metric"] == metric]
     if found.empty:
         known = ", ".join(sorted(rows["metric"].unique()))
