@@ -1,5 +1,7 @@
 """Softmax classification of the training classes."""
 
+from typing import ClassVar
+
 from torch import nn
 
 from oodml.core.parameters import Parameter
@@ -24,9 +26,12 @@ class Classification(LossMethod):
         log=True,
     )
 
+    rectify: ClassVar[bool] = False  # a ReLU before the classifier
+
     def loss(self, dims: Dims) -> nn.Module:
         return SoftmaxLoss(
             dims.embedding,
             dims.classes,
             learning_rate_factor=self.classifier_learning_rate_factor,
+            rectify=self.rectify,
         )

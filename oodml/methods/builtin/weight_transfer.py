@@ -1,17 +1,13 @@
 """Weight transfer: train a classifier on the source, fine-tune it on the support set."""
 
-from torch import nn
-
 from oodml.core.parameters import Parameter
 from oodml.methods.adaptation import Adaptation
-from oodml.methods.method import LossMethod
+from oodml.methods.builtin.classification import Classification
 from oodml.methods.registry import register_method
-from oodml.methods.step import Dims
-from oodml.methods.terms.softmax import SoftmaxLoss
 
 
 @register_method("weight-transfer")
-class WeightTransfer(LossMethod):
+class WeightTransfer(Classification):
     """Softmax on the training classes, then all weights and a new softmax head on the support.
 
     Adapts for a fixed number of steps, where the paper stops by a rule on the training score.
@@ -31,21 +27,7 @@ class WeightTransfer(LossMethod):
         log=True,
     )
 
-    classifier_learning_rate_factor = Parameter(
-        100.0,
-        "times the learning rate, for the classifier",
-        minimum=0.0,
-        search=(1.0, 1000.0),
-        log=True,
-    )
-
-    def loss(self, dims: Dims) -> nn.Module:
-        return SoftmaxLoss(
-            dims.embedding,
-            dims.classes,
-            learning_rate_factor=self.classifier_learning_rate_factor,
-            rectify=True,
-        )
+    rectify = True
 
     def adaptation(self) -> Adaptation:
         return Adaptation(

@@ -93,10 +93,4 @@ FORMATS: Registry[type[SplitFormat]] = Registry("format", packages=("oodml.shift
 
 def register_format(name: str) -> Callable[[F], F]:
     """Class decorator: make a SplitFormat available as ``name``; duplicates raise UsageError."""
-
-    def add(form: F) -> F:
-        FORMATS.register(name)(form)
-        form.name = name
-        return form
-
-    return add
+    return FORMATS.register_class(name)

@@ -49,13 +49,7 @@ GENERATORS: Registry[type[Generator]] = Registry("generator", packages=("oodml.s
 
 def register_generator(name: str) -> Callable[[G], G]:
     """Class decorator: make a Generator available as ``name``; duplicates raise UsageError."""
-
-    def add(generator: G) -> G:
-        GENERATORS.register(name)(generator)
-        generator.name = name
-        return generator
-
-    return add
+    return GENERATORS.register_class(name)
 
 
 def create_generator(name: str, **options: Any) -> Generator:
