@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from oodml.cli.eval import app
 from oodml.core.errors import DataError, UsageError
+from oodml.core.figures import save_figure
 from oodml.core.vectors import VectorTable, write_vectors
 from oodml.evaluation import evaluate
 from oodml.evaluation.search.neighbours import nearest_neighbours
-from oodml.reports.figure import save_figure
 from oodml.reports.image_lookup import find_images
 from oodml.reports.pictures import (
     per_class_picture,
