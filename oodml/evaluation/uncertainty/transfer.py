@@ -55,9 +55,12 @@ def transfer_share(
     *Interval*: percentile bootstrap. The same draw of classes counts for all three, since a hard
     class is hard for each of them. Seeds are drawn too, for another training would give another
     share; those of method and ceiling apart, for they are different trainings. S - 1 of S seeds are
-    drawn (`seed_shares`); with two seeds the interval is too short where trainings differ as much
-    as classes do. A draw of classes without room counts as a share without bound, of the sign of
-    its gain.
+    drawn (`seed_shares`). A draw of classes without room counts as a share without bound, of the
+    sign of its gain.
+
+    *Measured* with 10 to 100 classes, the interval covers 0.94 to 0.96 of the time at 2, 3 and 5
+    seeds; where trainings differ twice as much, 0.84 to 0.95, least at two seeds and 100 classes. One
+    seed says nothing of other trainings, and 0.67 to 0.88 are covered.
 
     Args:
         method, ceiling: class sums [seeds, C]; the two may have different numbers of seeds.
