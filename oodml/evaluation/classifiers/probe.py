@@ -16,7 +16,7 @@ def probe(rows: NDArray[np.float64], codes: NDArray[np.int64]) -> LinearPredicto
     Unit vectors of one backbone lie close together, so that C = 1 hardly lets the classes part.
 
     >>> predict = probe(np.array([[1.0, 0.0], [0.0, 5.0], [-3.0, 0.0]]), np.array([0, 1, 2]))
-    >>> predict(np.array([[9.0, 8.0], [1.0, 2.0], [-1.0, 0.5]])).tolist()
+    >>> predict(np.array([[9.0, 2.0], [1.0, 2.0], [-1.0, 0.5]])).tolist()
     [0, 1, 2]
     """
     return logistic_regression(rows, codes, 100.0)

@@ -73,6 +73,6 @@ def list_classifiers() -> list[str]:
     """Registered names, sorted.
 
     >>> list_classifiers()
-    ['linear', 'nearest', 'prototype']
+    ['linear', 'nearest', 'probe', 'prototype', 'unit-prototype']
     """
     return _classifiers.names()

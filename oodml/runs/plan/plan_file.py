@@ -61,7 +61,10 @@ def read_plan(folder: Path) -> Plan:
         )
     try:
         settings = tuple(setting_from_json(_without(one, "id")) for one in content["settings"])
-        cells = tuple(Cell(**_without(one, "run_id")) for one in content["cells"])
+        cells = tuple(
+            Cell(**{"trained_as": one["condition"], **_without(one, "run_id")})
+            for one in content["cells"]
+        )
     except (KeyError, TypeError) as error:
         raise IntegrityError(f"{path}: not a plan ({error}); `oodml run` writes it again") from None
     return Plan(content["name"], content["spec_sha256"], settings, cells)

@@ -89,4 +89,6 @@ def setting_id(dataset_fingerprint: str, ladder_sha256: str, features_key: str) 
 def setting_from_json(content: dict[str, Any]) -> Setting:
     """A setting as ``asdict`` gave it."""
     splits: Iterable[dict[str, Any]] = content["splits"]
-    return Setting(**{**content, "splits": tuple(SplitSummary(**one) for one in splits)})
+    # plans made before conditions could share a training have none that do
+    known = tuple(SplitSummary(**{"trained_as": one["condition"], **one}) for one in splits)
+    return Setting(**{**content, "splits": known})
