@@ -36,7 +36,8 @@ class KShot(Task):
     classifiers = Parameter(("nearest", "unit-prototype"), "that decide on embeddings as they are")
     probe = Parameter(
         "untrained",
-        "for which methods a logistic probe decides too; it takes seconds an episode",
+        "where a logistic probe decides too: nowhere, on untrained features, or for every method; "
+        "it takes seconds an episode",
         choices=("none", "untrained", "all"),
     )
 
@@ -67,7 +68,7 @@ class KShot(Task):
     def _accuracies(
         self, context: TaskContext, episodes: list[Episode], shots: int
     ) -> Iterator[tuple[str, NDArray[np.float64]]]:
-        probed = self.probe == "all" or (self.probe == "untrained" and not context.cell.trains)
+        probed = self.probe == "all" or (self.probe == "untrained" and context.model is None)
         for name in (*self.classifiers, *(["probe"] if probed else [])):
             yield (
                 name,
