@@ -19,6 +19,7 @@ from oodml.reports.summary import Row, Summary
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8c6d31", "#5e3c99")
 MARKERS = "osD^vP*X"
 # Conditions are drawn in the method's colour, lighter, each with dots of its own.
+_DASHES = ("-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))  # references besides frozen
 _DOTS = ((0, (1, 1.2)), (0, (4, 1.5, 1, 1.5)), (0, (1, 3)), (0, (6, 3)))
 _MEASURE_NAMES = {"frechet_class_means": "Fréchet distance of class means"}
 _SUFFIXES = ("png", "svg", "pdf")
@@ -89,8 +90,12 @@ def _draw_spread(
 
 def _style(summary: Summary, row: Row) -> dict[str, Any]:
     if row.label in summary.reference:
+        # frozen is black and dashed in every report; other references are told from it
+        others = sorted(summary.reference - {"frozen"})
+        dashes = "--" if row.label == "frozen" else _DASHES[others.index(row.label) % len(_DASHES)]
+        colour = "black" if row.label == "frozen" else "#666666"
         style: dict[str, Any] = {
-            "color": "black", "linestyle": "--", "marker": ".", "linewidth": 1.8,
+            "color": colour, "linestyle": dashes, "marker": ".", "linewidth": 1.8,
         }  # fmt: skip
     else:
         trained = list(

@@ -88,3 +88,12 @@ def test_files_are_repeatable_and_of_three_kinds(tmp_path: Path) -> None:
         assert written[0] == written[1], kind
     with pytest.raises(UsageError, match=r"x.gif: figures are written as .png, .svg or .pdf"):
         save_figure(draw_figure(summarise(results())), tmp_path / "x.gif")
+
+
+def test_a_second_reference_is_told_from_frozen() -> None:
+    values = {"frozen": {0: [0.5], 1: [0.4]}, "whitening": {0: [0.6], 1: [0.5]}}
+    table = results(values, trains=False, mode="none", selection="none", training="{}")
+    lines, _ = drawn(summarise(table))
+    one, two = lines["frozen"], lines["whitening"]
+    assert one.get_linestyle() == "--"
+    assert (one.get_linestyle(), one.get_color()) != (two.get_linestyle(), two.get_color())
