@@ -15,16 +15,6 @@ import oodml
 
 CONTRIBUTING = Path(__file__).resolve().parents[2] / "CONTRIBUTING.md"
 FILES = {
-    "shift/measures/gap.py": '''
-from oodml.shift.measures.base import Sides, register_measure
-
-
-@register_measure("gap")
-def gap(sides: Sides) -> dict[str, float]:
-    """Distance of the side means."""
-    difference = sides.left_means.mean(axis=0) - sides.right_means.mean(axis=0)
-    return {"gap": float((difference @ difference) ** 0.5)}
-''',
     "shift/generators/one_swap.py": '''
 from oodml.core.parameters import Parameter
 from oodml.shift.generators import Generator, register_generator
@@ -271,7 +261,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     copy = tmp_path_factory.mktemp("copy")
     package = Path(oodml.__file__).parent
     shutil.copytree(package, copy / "oodml", ignore=shutil.ignore_patterns("__pycache__"))
-    files = {**FILES, "runs/tasks/spread.py": example("Add a task")}
+    files = {
+        **FILES,
+        "runs/tasks/spread.py": example("Add a task"),
+        "shift/measures/gap.py": example("Add a shift measure"),
+    }
     for place, text in files.items():
         assert not (copy / "oodml" / place).exists()
         (copy / "oodml" / place).write_text(text.lstrip(), encoding="utf-8")
