@@ -74,8 +74,8 @@ def train(
     fabric.to_device(summands)
     optimizer = _optimizer(model, terms, settings, parts)
     state = _Resumable(model, summands, optimizer, selection)
-    start = state.restore(checkpoint)
-    done, stopped = start, False
+    start, stopped = state.restore(checkpoint)
+    done = start
     model.train()
     if parts == "head":
         model.trunk.eval()
@@ -204,14 +204,14 @@ class _Resumable:
             "rule": self._rule.state() if self._rule is not None else {},
         }
 
-    def restore(self, checkpoint: Checkpoint | None) -> int:
-        """Load the checkpoint, if there is one; the number of steps done."""
+    def restore(self, checkpoint: Checkpoint | None) -> tuple[int, bool]:
+        """Load the checkpoint, if there is one: steps done, and whether the rule had ended it."""
         state = checkpoint.load() if checkpoint is not None else None
         if state is None:
-            return 0
+            return 0, False
         self._model.load_state_dict(state["embedder"])
         self._terms.load_state_dict(state["terms"])
         self._optimizer.load_state_dict(state["optimizer"])
         if self._rule is not None and state["rule"]:
             self._rule.load_state(state["rule"])
-        return int(state["step"])
+        return int(state["step"]), bool(state["stopped"])

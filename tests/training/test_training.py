@@ -294,6 +294,24 @@ def test_frozen_batch_norm_stays_and_is_not_trained() -> None:
     assert [len(g["params"]) for g in free.parameter_groups(TrainingSettings())] == [2, 4]  # type: ignore[arg-type]
 
 
+def test_a_run_that_its_rule_ended_is_not_continued(
+    features: np.ndarray, fabric: Fabric, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oodml.training.checkpoints._EVERY_S", 0.0)
+    steps: list[list[int]] = []
+    for _ in range(2):
+        falling = iter(range(100, 0, -1))
+        rule = create_selection_rule("best-val", patience=2)
+        scores = OneScore(lambda _, f=falling: float(next(f)))
+        steps.append([])
+        trained(
+            features, fabric, steps=200, selection=Selection(rule, scores),
+            checkpoint=Checkpoint(tmp_path / "state.pt", "me"), on_step=steps[-1].append,
+        )  # fmt: skip
+    assert steps[0][-1] == 20
+    assert steps[1] == []
+
+
 class TestStart:
     @pytest.mark.parametrize("width", [3, DIMS, DIMS + 2])
     def test_the_start_keeps_cosines_of_the_features(
