@@ -10,10 +10,9 @@ from oodml.reports.settings import settings_of
 
 def contents_of(results: pd.DataFrame) -> dict[str, list[str]]:
     """Names of the metrics, settings, conditions and tasks."""
-    rows = results
     return {
-        "metrics": sorted(rows["metric"].unique()),
-        "settings": [f"{one.id}  {one.title}" for one in settings_of(rows)],
-        "conditions": in_order(rows["condition"]),
-        "tasks": sorted(rows["task"].unique()),
+        "metrics": sorted(results["metric"].unique()),
+        "settings": [f"{one.id}  {one.title}" for one in settings_of(results)],
+        "conditions": in_order(results["condition"]),
+        "tasks": sorted(results["task"].unique()),
     }

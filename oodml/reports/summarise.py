@@ -56,8 +56,7 @@ def summarise(
             selection rules, or one label for different trainings.
     """
     spread = spread_of(estimator)
-    rows = results
-    rows = _of_metric(rows, metric)
+    rows = _of_metric(results, metric)
     chosen = one_setting(rows, setting)
     rows = rows[rows["setting"] == chosen]
     rows = _of_conditions(rows, conditions)

@@ -100,14 +100,16 @@ class TrainedModel:
         blocks = [engine.run(batch) for batch in itertools.chain([first], batches)]
         return np.concatenate([np.asarray(block, np.float32) for block in blocks])
 
-    def adapts(self, shots: int) -> bool:
-        """Whether the method says how so many images a class are used: what learns, who decides."""
-        adaptation = self._method.adaptation()
-        return adaptation is not None and shots >= adaptation.minimum_shots
-
     def learns(self, shots: int) -> bool:
-        """Whether the model itself goes on learning from so many images a class."""
-        return self.adapts(shots) and self._method.adaptation_or_error().steps > 0
+        """Whether the model goes on learning from so many images a class."""
+        adaptation = self._method.adaptation()
+        return adaptation is not None and adaptation.steps > 0 and shots >= adaptation.minimum_shots
+
+    @property
+    def decider(self) -> str | None:
+        """The classifier on embeddings that the method names for itself, without learning on."""
+        adaptation = self._method.adaptation()
+        return adaptation.predictor if adaptation is not None and not adaptation.steps else None
 
     def adapted(
         self, support: NDArray[np.int64], labels: NDArray[np.int64], *, shots: int, seed: int

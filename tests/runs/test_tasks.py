@@ -207,3 +207,15 @@ def test_a_task_is_one_class_and_one_that_fails_keeps_the_others(
     assert set(whole["task"]) == {"mine", "retrieval"}
     pd.testing.assert_frame_equal(whole[whole["task"] == "retrieval"].reset_index(drop=True), kept)
     assert benchmark_status(out)["done"] == 4
+
+
+def test_a_method_that_names_its_classifier_is_scored_by_it(
+    vector_data: str, tmp_path: Path
+) -> None:
+    methods = [{"name": "prototypical"}, {"name": "triplet"}]
+    tasks = [{"name": "k-shot", "shots": [2], "episodes": 2}]
+    results = oodml.run(
+        {**SMALL, "methods": methods, "tasks": tasks}, tmp_path / "out", executor="serial"
+    )
+    named = results[results["metric"] == "accuracy_2_shot_prototype"]
+    assert set(named["label"]) == {"prototypical"}

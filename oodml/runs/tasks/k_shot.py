@@ -69,7 +69,10 @@ class KShot(Task):
         self, context: TaskContext, episodes: list[Episode], shots: int
     ) -> Iterator[tuple[str, NDArray[np.float64]]]:
         probed = self.probe == "all" or (self.probe == "untrained" and context.model is None)
-        for name in (*self.classifiers, *(["probe"] if probed else [])):
+        names = [*self.classifiers, *(["probe"] if probed else [])]
+        if context.model is not None and context.model.decider is not None:
+            names.append(context.model.decider)
+        for name in dict.fromkeys(names):
             yield (
                 name,
                 episode_accuracy(
