@@ -11,7 +11,7 @@ import pytest
 
 from oodml.core.archives import extract_archive
 from oodml.core.errors import DataError, IntegrityError, OodmlError, UsageError
-from oodml.core.files import atomic_folder, atomic_path, read_json, write_json
+from oodml.core.files import atomic_path, read_json, write_json
 from oodml.core.hashing import derived_seed, sha256_json
 from oodml.core.progress import readable_seconds
 from oodml.core.registry import Registry
@@ -49,16 +49,6 @@ def test_atomic_path_keeps_the_old_file_when_writing_fails(tmp_path: Path) -> No
     with pytest.raises(RuntimeError):
         fail_halfway()
     assert read_json(target) == {"a": 1}
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_atomic_folder_lets_the_first_finisher_win(tmp_path: Path) -> None:
-    target = tmp_path / "cell"
-    with atomic_folder(target) as mine:
-        (mine / "who").write_text("second")
-        with atomic_folder(target) as other:
-            (other / "who").write_text("first")
-    assert (target / "who").read_text() == "first"
     assert list(tmp_path.iterdir()) == [target]
 
 
