@@ -23,7 +23,7 @@ from oodml.features.engines.choice import AUTO, not_this_one
 from oodml.features.engines.precision import PRECISIONS, fabric_of
 from oodml.features.engines.verdicts import build_or_recall
 from oodml.features.preprocessing import Preprocessing
-from oodml.features.registry import DEFAULT_BACKBONE, create_backbone
+from oodml.features.registry import DEFAULT_BACKBONE, backbone_code, create_backbone
 from oodml.features.table import FeatureTable, finish_cache, open_cache
 
 __all__ = ["PRECISIONS", "extract_features"]
@@ -44,8 +44,8 @@ def extract_features(
 ) -> FeatureTable:
     """Features of every item of ``dataset``, from the cache or computed now.
 
-    The cache key holds the data fingerprint, the backbone's name and weights, the preprocessing,
-    the precision and the engine that computed the rows. An interrupted extraction continues at the
+    The cache key holds the data fingerprint, the backbone's name and weights (and code, of one that
+    is not oodml's or timm's), the preprocessing, the precision and the engine that computed the rows. An interrupted extraction continues at the
     last flushed batch, with the same engine; a stale or torn entry is rebuilt.
 
     Args:
@@ -75,6 +75,8 @@ def extract_features(
         "preprocessing": preprocessing.as_manifest() if preprocessing else None,
         "precision": precision,
     }
+    if code := backbone_code(backbone):
+        inputs["code"] = code
     if preprocessing is None:
         return _cached(dataset, network, inputs, partial(_fill_with_vectors, dataset))
     for candidate in engines:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from oodml.core.code import code_ids
 from oodml.core.errors import UsageError
 from oodml.core.registry import Registry
 from oodml.features.backbone import Backbone
@@ -38,6 +39,11 @@ def create_backbone(name: str) -> Backbone:
         raise UsageError(
             f"{error}; timm knows no such model either (timm.list_pretrained())"
         ) from None
+
+
+def backbone_code(name: str) -> dict[str, str]:
+    """``code_ids`` of a registered backbone that is not oodml's own; {} for others."""
+    return code_ids([_registry.get(name)]) if name in _registry else {}
 
 
 def list_backbones() -> list[str]:

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import IntegrityError, OodmlError
-from oodml.core.files import read_json, write_json
+from oodml.core.files import read_json
 from oodml.core.hashing import sha256_file
+from oodml.core.sealed import opened, write_sealed
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_WITHOUT_SEAL = 1  # the schema before; its entries are good, and cost hours to make
 _MATRIX = "features.npy"
 _MANIFEST = "manifest.json"
 
@@ -44,7 +46,7 @@ class FeatureTable:
 def finish_cache(folder: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest that makes ``folder`` (with features.npy in it) a valid cache entry."""
     matrix = folder / _MATRIX
-    write_json(
+    write_sealed(
         folder / _MANIFEST,
         {
             **manifest,
@@ -55,20 +57,32 @@ def finish_cache(folder: Path, manifest: dict[str, Any]) -> None:
     )
 
 
-def open_cache(folder: Path, key: str, rows: int) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Open a cache entry, or raise IntegrityError when it is missing, torn, stale or altered."""
+def open_cache(
+    folder: Path, key: str, rows: int, *, hashed: bool = False
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Open a cache entry, or raise IntegrityError when it is missing, torn, stale or altered.
+
+    Args:
+        hashed: the caller knows the matrix to be what the manifest says; it is not read through.
+    """
+    path, matrix = folder / _MANIFEST, folder / _MATRIX
     try:
-        manifest = read_json(folder / _MANIFEST)
+        manifest = read_json(path)
     except OodmlError as error:
         raise IntegrityError(str(error)) from None
-    matrix = folder / _MATRIX
-    if not isinstance(manifest, dict) or manifest.get("schema_version") != SCHEMA_VERSION:
-        raise IntegrityError(f"{folder / _MANIFEST}: another schema version")
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    if version not in (SCHEMA_VERSION, _WITHOUT_SEAL):
+        raise IntegrityError(f"{path}: another schema version")
+    if version != _WITHOUT_SEAL:
+        manifest = opened(path, manifest)
     if manifest.get("key") != key:
-        raise IntegrityError(f"{folder}: made for other inputs")
+        raise IntegrityError(
+            f"{path}: features of key {str(manifest.get('key'))[:12]}, wanted {key[:12]}: made for "
+            "other inputs"
+        )
     if not matrix.is_file() or matrix.stat().st_size != manifest.get("features_bytes"):
         raise IntegrityError(f"{matrix}: missing or torn")
-    if sha256_file(matrix) != manifest.get("features_sha256"):
+    if not hashed and sha256_file(matrix) != manifest.get("features_sha256"):
         raise IntegrityError(f"{matrix}: content differs from its hash")
     features = np.load(matrix, mmap_mode="r", allow_pickle=False)
     if features.ndim != 2 or len(features) != rows or features.dtype != np.float32:

@@ -117,6 +117,11 @@ class Method(Parametrised):
         return frozenset().union(*(term.needs for term in found))
 
     @property
+    def parts(self) -> tuple[type, ...]:
+        """The classes whose code decides what the method does; a wrapped method's too."""
+        return (type(self), type(self.batches())) if self.trains else (type(self),)
+
+    @property
     def label(self) -> str:
         """The name, with the hyper-parameters that differ from their defaults."""
         defaults = {name: p.default for name, p in self.all_parameters.items()}

@@ -112,6 +112,10 @@ class Wrapper(Method):
         return (*self.base.sources, self.source)
 
     @property
+    def parts(self) -> tuple[type, ...]:
+        return (type(self), *self.base.parts)
+
+    @property
     def full_version(self) -> str:
         return f"{self.version}+{self.base.full_version}"
 

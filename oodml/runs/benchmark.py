@@ -13,6 +13,7 @@ from oodml.runs.executors import Job, get_executor
 from oodml.runs.plan.plan_file import PLAN_FILE, Plan, read_plan
 from oodml.runs.plan.spec import BenchmarkSpec, as_spec
 from oodml.runs.prepare import prepare
+from oodml.runs.results.earlier import earlier_plan, keep_earlier_results
 from oodml.runs.results.table import collect, read_results
 from oodml.runs.store.cells import CellStore
 from oodml.runs.work import Resources
@@ -46,11 +47,11 @@ def run(
         executor: "serial" or "processes" (or a registered one).
         workers, threads: processes, and torch threads each computes with.
         device: Lightning Fabric accelerator: auto, cpu, cuda, mps.
-        overwrite: "missing" computes what is not there, "always" computes everything again,
-            "never" only collects.
+        overwrite: "missing" computes what is not there, "always" computes everything again and
+            replaces each cell when its new record is there, "never" only collects.
 
     Raises:
-        UsageError: a wrong spec.
+        UsageError: a wrong spec, or a folder that holds another benchmark.
         CellsFailed: some cells failed; all others are stored and in ``results.parquet``.
 
     Twelve classes of three-dimensional vectors, and a ladder of two levels on them:
@@ -98,21 +99,30 @@ def run(
     launch = get_executor(executor)
     checked = as_spec(spec)
     folder = Path(out) if out is not None else Path("runs") / checked.name
+    earlier = earlier_plan(folder, checked.name)
     plan = _plan(checked, folder, device, overwrite)
     store = CellStore(folder)
-    if overwrite == "always":
-        store.discard(cell.run_id for cell in plan.cells)
+    if earlier is not None:
+        keep_earlier_results(store, earlier, plan)
+    _tell_damaged(store, plan)
     done = {cell.run_id for cell in plan.cells if store.is_done(cell.run_id)}
+    if overwrite == "always":
+        done = set()
     failures: list[tuple[str, str]] = []
     try:
-        if overwrite != "never" and len(done) < len(plan.cells):
+        if len(done) == len(plan.cells):
+            console.print(f"nothing computed: all {len(done)} cells were done")
+        elif overwrite == "never":
+            console.print(f"{len(done)} of {len(plan.cells)} cells are done; only these are shown")
+        else:
             if done:
                 console.print(
                     f"{len(done)} of {len(plan.cells)} cells are done already; continuing"
                 )
             with progress_task(f"cells of {checked.name}", len(plan.cells)) as task:
                 task.advance(len(done))
-                job = Job(folder, Resources(device, threads), workers, len(plan.cells) - len(done))
+                resources = Resources(device, threads, redo=overwrite == "always")
+                job = Job(folder, resources, workers, len(plan.cells) - len(done))
                 for outcome in launch(job):
                     if outcome.run_id in done:  # before, or told by another worker
                         continue
@@ -130,6 +140,18 @@ def run(
             f"{reason} (all reasons in {folder / 'failed'}); the others are in {path}"
         )
     return read_results(path)
+
+
+def _tell_damaged(store: CellStore, plan: Plan) -> None:
+    problems = store.damaged(cell.run_id for cell in plan.cells)
+    if problems:
+        first = next(iter(problems.values()))
+        console.print(
+            f"{len(problems)} of {len(plan.cells)} cells have a record that does not hold and count "
+            f"as not done; the first: {first}",
+            style="yellow",
+            markup=False,
+        )
 
 
 def _plan(spec: BenchmarkSpec, folder: Path, device: str, overwrite: Overwrite) -> Plan:

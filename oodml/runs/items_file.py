@@ -12,15 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from oodml.core.errors import IntegrityError
-from oodml.core.files import atomic_path, oodml_home, read_json
+from oodml.core.errors import IntegrityError, OodmlError
+from oodml.core.files import oodml_home
+from oodml.core.parquet import read_table, write_table
 from oodml.features import FeatureTable
+from oodml.features.table import open_cache
 from oodml.runs.plan.split import ItemTable
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _METADATA_KEY = b"oodml.items"
 
 
@@ -31,15 +32,18 @@ class FeatureFile:
     Attributes:
         path: relative to oodml's home where it lies below it.
         key: hash of everything the rows depend on.
-        sha256, bytes: of the file.
+        sha256, bytes, mtime_ns: of the file, and when it was written.
         dim: length of a row.
+        weights_sha256: of the backbone that gave the rows.
     """
 
     path: str
     key: str
     sha256: str
     bytes: int
+    mtime_ns: int
     dim: int
+    weights_sha256: str
 
     @classmethod
     def of(cls, table: FeatureTable) -> FeatureFile:
@@ -52,30 +56,35 @@ class FeatureFile:
             key=table.key,
             sha256=str(table.manifest["features_sha256"]),
             bytes=path.stat().st_size,
+            mtime_ns=path.stat().st_mtime_ns,
             dim=int(table.features.shape[1]),
+            weights_sha256=str(table.manifest["weights_sha256"]),
         )
 
     def open(self, rows: int) -> NDArray[np.float32]:
-        """The matrix, float32 [rows, dim], memory-mapped. Its content is not hashed again.
+        """The matrix, float32 [rows, dim], memory-mapped.
+
+        `prepare` has hashed it; here that is done again only where the file was touched since, or
+        lies on another machine.
 
         Raises:
-            IntegrityError: it is missing, torn, or was made for other inputs than the plan's.
+            IntegrityError: it is missing, torn or changed, or was made for other inputs.
         """
         path = oodml_home() / self.path  # an absolute path stays as it is
         again = "run the benchmark again to make it"
-        if not path.is_file() or path.stat().st_size != self.bytes:
-            raise IntegrityError(f"{path}: features are missing or torn; {again}")
-        manifest = path.parent / "manifest.json"
-        found = read_json(manifest).get("key")
-        if found != self.key:
-            raise IntegrityError(
-                f"{manifest}: features have key {str(found)[:12]}, the plan was made with "
-                f"{self.key[:12]}; {again}"
-            )
-        matrix: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
-        if matrix.shape != (rows, self.dim) or matrix.dtype != np.float32:
-            raise IntegrityError(f"{path}: expected float32 rows ({rows}, {self.dim}); {again}")
+        same = path.is_file() and _stamp(path) == (self.bytes, self.mtime_ns)
+        try:
+            matrix, manifest = open_cache(path.parent, self.key, rows, hashed=same)
+        except IntegrityError as error:
+            raise IntegrityError(f"{error}; {again}") from None
+        if manifest["features_sha256"] != self.sha256 or matrix.shape[1] != self.dim:
+            raise IntegrityError(f"{path}: other features than the plan was made with; {again}")
         return matrix
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def write_items(path: Path, items: ItemTable, features: FeatureFile) -> None:
@@ -88,19 +97,18 @@ def write_items(path: Path, items: ItemTable, features: FeatureFile) -> None:
     table = pa.table(
         {"id": pa.array(items.ids, pa.string()), "label": pa.array(items.labels, pa.int64())}
     ).replace_schema_metadata({_METADATA_KEY: json.dumps(about).encode()})
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    write_table(path, table)
 
 
 def read_items(path: Path) -> tuple[ItemTable, FeatureFile]:
     """Read the file; IntegrityError where it is missing or not such a file."""
     try:
-        table = pq.read_table(path)
+        table = read_table(path, needed=("id", "label"))
         about = json.loads((table.schema.metadata or {})[_METADATA_KEY])
-    except (OSError, pa.ArrowInvalid, KeyError) as error:
-        raise IntegrityError(
-            f"{path}: not an items file ({error}); `oodml run` makes it again"
-        ) from None
+    except OodmlError as error:
+        raise IntegrityError(f"not an items file: {error}; `oodml run` makes it again") from None
+    except (KeyError, ValueError):
+        raise IntegrityError(f"{path}: not an items file; `oodml run` makes it again") from None
     if about.get("schema_version") != _SCHEMA_VERSION:
         raise IntegrityError(f"{path}: another schema version; `oodml run` makes it again")
     labels = table["label"].to_numpy().astype(np.int64)

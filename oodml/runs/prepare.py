@@ -13,6 +13,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from oodml.core.code import code_ids
 from oodml.core.errors import OodmlError, UsageError
 from oodml.core.files import read_json, write_json
 from oodml.core.progress import console
@@ -30,9 +31,16 @@ from oodml.runs.plan.settings import Setting, SplitSummary, setting_id
 from oodml.runs.plan.spec import BenchmarkSpec
 from oodml.runs.plan.split import ItemTable, Split
 from oodml.runs.training_run import check_trainable
-from oodml.shift import Ladder, check_episode_ids, generate_ladder, load_ladder
+from oodml.shift import (
+    GENERATORS,
+    Ladder,
+    check_episode_ids,
+    generate_ladder,
+    load_ladder,
+)
 
 SPEC_FILE = "spec.json"
+MADE_FROM_FILE = "made_from.json"
 
 
 def prepare(spec: BenchmarkSpec, folder: Path, device: str = "auto") -> Plan:
@@ -202,7 +210,17 @@ def _keep(ladder: Ladder, folder: Path) -> None:
             return
     except OodmlError:
         pass  # not there yet, or not whole
+    _keep_aside(folder)
     ladder.save(folder)
+
+
+def _keep_aside(folder: Path) -> None:
+    """Copy a ladder that another is about to replace: cells may have been computed on it."""
+    try:
+        earlier = load_ladder(folder)
+    except OodmlError:
+        return
+    earlier.save(folder.with_name(f"{folder.name}-{earlier.sha256[:8]}"))
 
 
 def _generated(
@@ -210,12 +228,15 @@ def _generated(
 ) -> Ladder:
     """The entry's ladder, kept in ``folder`` and reused while it fits."""
     identity = {**entry.model_dump(mode="json"), "features": table.key}
-    made_from = folder / "made_from.json"
-    if made_from.is_file() and read_json(made_from) == identity:
+    if code := code_ids([GENERATORS.get(entry.generator)]):
+        identity["code"] = code
+    made_from = folder / MADE_FROM_FILE
+    if _made_from(made_from) == identity:
         try:
             return load_ladder(folder)
         except OodmlError as error:
             console.print(f"ladder made again: {error}", style="yellow")
+    _keep_aside(folder)
     options: dict[str, Any] = dict(entry.options)
     ladder = generate_ladder(
         table,
@@ -234,6 +255,13 @@ def _generated(
     ladder.save(folder)
     write_json(made_from, identity)
     return ladder
+
+
+def _made_from(path: Path) -> object:
+    try:
+        return read_json(path)
+    except OodmlError:  # not there yet, or damaged: the ladder is made again
+        return None
 
 
 def _start(start: str, dataset: ClassDataset) -> tuple[tuple[str, ...], tuple[str, ...]] | None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from oodml.core.errors import IntegrityError, OodmlError
+from oodml.core.randomness import kept_randomness, seed_all
 from oodml.runs.machine import hardware, package_versions
 from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.methods import create_planned
@@ -39,7 +40,7 @@ def run_cell(
 
     Args:
         on_step: called with (steps done, steps in all) while training.
-        run: names the run, for the note of a failure.
+        run: names the run, for the record or the note of a failure.
 
     Returns:
         Why the cell is incomplete; None where it is done.
@@ -63,12 +64,15 @@ def run_cell(
     if failed:
         # before the record, which without this note would count as complete
         store.record_failure(cell, _incomplete(failed), trace, run)
+        if store.is_done(cell.run_id):  # and is run again: the whole record is worth more
+            return _incomplete(failed)
     store.commit(
         cell,
         rows,
         files,
         failed_tasks=failed,
         about={
+            "run": run,
             "seconds": time.perf_counter() - start,
             "kept_step": model.kept_step if model is not None else None,
             "versions": package_versions(),
@@ -95,13 +99,14 @@ def _model(
             f"made with {cell.method_version}; run the benchmark again"
         )
     if method.fits:
-        return fit_cell(method, split, bench)
+        return fit_cell(cell, method, split, bench)
     if not method.trains:
         return None
     shared = cell.trained_like()
-    weights = store.path(shared.run_id) / WEIGHTS_FILE
-    if shared is not cell and store.is_done(shared.run_id) and weights.is_file():
-        return trained_before(cell, method, split, bench, weights)
+    if shared is not cell and store.is_done(shared.run_id):
+        weights = store.file(shared.run_id, WEIGHTS_FILE)
+        if weights is not None:
+            return trained_before(cell, method, split, bench, weights)
     return train_cell(cell, method, split, bench, checkpoint, on_step)
 
 
@@ -120,6 +125,7 @@ def _run_tasks(
                 raise IntegrityError(
                     f"version {task.version} here, the plan was made with {entry['version']}"
                 )
+            seed_all(cell.shared_seed("task", name))  # for what draws from a global generator
             output = task.run(context)
         except OodmlError as error:
             failed[name] = str(error)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from oodml.core.errors import UsageError
 from oodml.core.hashing import derived_seed
+from oodml.core.randomness import seed_all
 from oodml.evaluation import evaluate
 from oodml.features.engines import create_engine
 from oodml.methods import Dims, Method, Term
@@ -176,7 +177,7 @@ def train_cell(
     rule = selection_rule(settings)
     items = training_items(split, rule)
     seed = cell.training_seed
-    torch.manual_seed(derived_seed("weights", seed))
+    seed_all(derived_seed("weights", seed))
     embedder = _fresh(method, bench, settings, len(items.class_names))
     terms = method.terms(embedder.dims(len(items.class_names)))
     if settings.head_start == "projection":
@@ -208,9 +209,10 @@ def trained_before(
     return TrainedModel(None, method, embedder.eval(), bench, settings)
 
 
-def fit_cell(method: Method, split: Split, bench: Workbench) -> TrainedModel:
+def fit_cell(cell: Cell, method: Method, split: Split, bench: Workbench) -> TrainedModel:
     """A method in closed form, fitted to the cached features of train and val items."""
     items = joined([split.train, split.val])
+    seed_all(derived_seed("weights", cell.training_seed))
     head = method.fit(np.asarray(bench.features[items.rows]), items.labels)
     width = bench.features.shape[1]
     settings = TrainingSettings(input_length=0.0)

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from oodml.core.errors import OodmlError
 from oodml.core.progress import console
+from oodml.core.randomness import kept_randomness
 from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.plan_file import Plan, read_plan
 from oodml.runs.run_cell import run_cell
@@ -33,12 +34,14 @@ class Resources:
         device: Lightning Fabric accelerator: auto, cpu, cuda, mps.
         threads: torch threads; part of what makes numbers repeat exactly.
         run: names the run; a cell that failed in it is not tried again by it.
+        redo: cells that are done are run again, each replaced when its new record is there.
         beat_s, stale_s: of the leases.
     """
 
     device: str = "auto"
     threads: int = 1
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
+    redo: bool = False
     beat_s: float = BEAT_S
     stale_s: float = STALE_S
 
@@ -147,12 +150,19 @@ class _Worker:
 
     def _settled(self, cell: Cell) -> Outcome | None:
         """The outcome of a cell that needs no more work in this run, or None."""
-        if self._store.is_done(cell.run_id):
+        if self._store.is_done(cell.run_id) and self._counts(cell):
             return Outcome(cell.run_id, cell.title, None, own=False)
         failure = self._store.failure(cell.run_id)
         if failure is not None and failure["run"] == self._resources.run:
             return Outcome(cell.run_id, cell.title, failure["reason"], own=False)
         return None
+
+    def _counts(self, cell: Cell) -> bool:
+        """Whether a finished cell is one that this run need not do again."""
+        if not self._resources.redo:
+            return True
+        record = self._store.record(cell.run_id)
+        return record is not None and record.get("run") == self._resources.run
 
     def _run(self, cell: Cell, lease: Lease) -> Outcome:
         """Run a claimed cell; whatever goes wrong in it is noted, the others go on.
@@ -169,7 +179,8 @@ class _Worker:
                     f"{lease.deaths} workers died while running it (out of memory?); it was not "
                     "tried again in this run"
                 )
-            reason = run_cell(cell, bench, self._store, self._on_step, self._resources.run)
+            with kept_randomness():
+                reason = run_cell(cell, bench, self._store, self._on_step, self._resources.run)
             return Outcome(cell.run_id, cell.title, reason, own=True)
         except OodmlError as error:
             reason = str(error)

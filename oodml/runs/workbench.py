@@ -33,6 +33,7 @@ class Workbench:
     Attributes:
         features: float32 [N, D], memory-mapped, row i belongs to ``items.ids[i]``.
         device: Lightning Fabric accelerator.
+        weights_sha256: of the backbone that gave the features.
     """
 
     setting: Setting
@@ -40,11 +41,12 @@ class Workbench:
     features: NDArray[np.float32]
     ladder: Ladder
     device: str
+    weights_sha256: str
     _sources: dict[tuple[float, bool], AugmentedImages] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(cls, folder: Path, setting: Setting, device: str = "auto") -> Workbench:
-        """Open a prepared setting. Neither data set nor backbone is loaded, nothing hashed again.
+        """Open a prepared setting, its ladder by its hash. Neither data set nor backbone is loaded.
 
         Raises:
             IntegrityError: features or ladder are missing, or not the plan's.
@@ -56,12 +58,14 @@ class Workbench:
                 f"was made with {setting.features_key[:12]}; `oodml run` makes it again"
             )
         ladder = read_ladder(folder / setting.ladder_folder)
-        if ladder.sha256 != setting.ladder_sha256:
+        found = ladder.content_hash()
+        if not ladder.sha256 == found == setting.ladder_sha256:
             raise IntegrityError(
-                f"{folder / setting.ladder_folder}: ladder {ladder.sha256[:12]}, the plan was made "
+                f"{folder / setting.ladder_folder}: ladder {ladder.sha256[:12]} with content {found[:12]}, the plan was made "
                 f"with {setting.ladder_sha256[:12]}; `oodml run` makes it again"
             )
-        return cls(setting, items, matrix.open(len(items.ids)), ladder, device)
+        rows = matrix.open(len(items.ids))
+        return cls(setting, items, rows, ladder, device, matrix.weights_sha256)
 
     def splits(self, condition: str, level: int) -> list[Split]:
         """The splits of a condition on one level, in the order of their draws."""
@@ -89,10 +93,20 @@ class Workbench:
         """What is below the head: a fresh backbone in mode "network", else nothing.
 
         Building one may draw from torch's generator, so it is built anew for every cell.
+
+        Raises:
+            IntegrityError: its weights are not those of the features.
         """
         if settings.mode == "head":
             return nn.Identity()
-        return create_backbone(self.setting.backbone).module
+        backbone = create_backbone(self.setting.backbone)
+        found = backbone.weights_sha256()
+        if found != self.weights_sha256:
+            raise IntegrityError(
+                f"backbone {backbone.name!r} has weights {found[:12]} here, the features were made with "
+                f"{self.weights_sha256[:12]}; weights must be the same in every process: seed them"
+            )
+        return backbone.module
 
     @cached_property
     def dataset(self) -> ClassDataset:

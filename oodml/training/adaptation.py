@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 
 import numpy as np
-import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
+from oodml.core.randomness import kept_randomness, seed_all
 from oodml.methods import Method, Term
 from oodml.training.feed import Feed
 from oodml.training.loop import train
@@ -47,8 +47,8 @@ def adapt(
     adaptation = method.adaptation_or_error()
     copied = copy.deepcopy(model)
     classes, counts = np.unique(support_labels, return_counts=True)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with kept_randomness():
+        seed_all(seed)
         terms = method.terms(model.dims(len(classes)))
     shots = int(counts.max())
     if adaptation.steps and shots >= adaptation.minimum_shots:

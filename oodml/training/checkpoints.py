@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import time
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,17 @@ import torch
 from oodml.core.files import atomic_path
 
 _EVERY_S = 60.0
+_MAGIC = b"oodml checkpoint 1\n"
+_BEGIN = len(_MAGIC) + 32
+
+
+def _begin(content: bytes) -> bytes:
+    """What a file begins with: torch would read changed weights without a word."""
+    return _MAGIC + hashlib.sha256(content).digest()
 
 
 class Checkpoint:
-    """Saves at most once a minute; loads with ``weights_only``; a torn file counts as none.
+    """Saves at most once a minute; loads with ``weights_only``; a torn or changed file counts as none.
 
     Args:
         path: the file, or None to keep nothing.
@@ -30,7 +39,11 @@ class Checkpoint:
         if self._path is None or not self._path.is_file():
             return None
         try:
-            state = torch.load(self._path, map_location="cpu", weights_only=True)
+            whole = self._path.read_bytes()
+            begin, content = whole[:_BEGIN], whole[_BEGIN:]
+            if begin != _begin(content):
+                return None
+            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         except Exception:  # torch raises many kinds for a torn file; training starts over
             return None
         return (
@@ -43,8 +56,11 @@ class Checkpoint:
     def save(self, state: dict[str, Any]) -> None:
         if self._path is None:
             return
+        buffer = io.BytesIO()
+        torch.save({**state, "identity": self._identity}, buffer)
+        content = buffer.getvalue()
         with atomic_path(self._path) as temporary:
-            torch.save({**state, "identity": self._identity}, temporary)
+            temporary.write_bytes(_begin(content) + content)
         self._last = time.monotonic()
 
     def remove(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,8 @@ from torch import Tensor
 
 from oodml.core.errors import UsageError
 from oodml.core.hashing import derived_seed
-from oodml.methods import BatchRule
+from oodml.core.randomness import kept_randomness, seed_all
+from oodml.methods import BatchRule, Drawn
 from oodml.training.sources import ItemSource
 
 
@@ -63,22 +64,38 @@ class Feed:
         self.labels = labels
         self.seed = seed
         self._views = rule.views
-        self._draw = rule.open(labels, size, seed)
+        with kept_randomness():  # a rule may be anybody's code
+            seed_all(derived_seed("batches", seed))
+            self._draw = rule.open(labels, size, seed)
 
     def steps(self, numbers: range) -> Iterator[Batch]:
-        """The batches of these steps, in order."""
+        """The batches of these steps, in order.
+
+        Only the inputs load in another thread: a rule that draws from a global generator would
+        there be in a race with the loss.
+        """
         with ThreadPoolExecutor(1) as pool:
-            pending = pool.submit(self.batch, numbers.start) if len(numbers) else None
+            pending = self._started(pool, numbers.start) if len(numbers) else None
             for number in numbers:
                 assert pending is not None
                 batch = pending.result()
                 following = number + 1
-                pending = pool.submit(self.batch, following) if following < numbers.stop else None
+                pending = self._started(pool, following) if following < numbers.stop else None
                 yield batch
+
+    def _started(self, pool: ThreadPoolExecutor, number: int) -> Future[Batch]:
+        return pool.submit(self._loaded, number, self._drawn(number))
 
     def batch(self, number: int) -> Batch:
         """The batch of step ``number``."""
-        drawn = self._draw(number)
+        return self._loaded(number, self._drawn(number))
+
+    def _drawn(self, number: int) -> Drawn:
+        with kept_randomness():
+            seed_all(derived_seed("batch", self.seed, number))
+            return self._draw(number)
+
+    def _loaded(self, number: int, drawn: Drawn) -> Batch:
         positions = np.tile(drawn.positions, self._views)
         items = self.items[positions]
         inputs = self.source.training_batch(items, derived_seed("inputs", self.seed, number))

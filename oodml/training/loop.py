@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from oodml.core.errors import OodmlError, UsageError
 from oodml.core.hashing import derived_seed
+from oodml.core.randomness import seed_all
 from oodml.methods import Step, Term
 from oodml.training.checkpoints import Checkpoint
 from oodml.training.feed import Batch, Feed
@@ -86,7 +87,7 @@ def train(
         stopped = selection.observe(0, model)  # the start may be the best
     maps = any("maps" in term.needs for term in terms.values())
     for batch in feed.steps(range(start, start if stopped else settings.steps)):
-        torch.manual_seed(derived_seed("step", feed.seed, batch.number))  # dropout and the like
+        seed_all(derived_seed("step", feed.seed, batch.number))  # dropout, and whatever a loss draws
         _apply_schedule(optimizer, settings, batch.number)
         with fabric.autocast():
             step = _step(model, batch, fabric, maps=maps)

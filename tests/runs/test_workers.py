@@ -83,13 +83,25 @@ def test_a_workbench_refuses_other_features_and_ladders(vector_data: str, tmp_pa
     manifest = Path(bench.features.filename).parent / "manifest.json"  # type: ignore[attr-defined]
     text = manifest.read_text()
     manifest.write_text(text.replace(setting.features_key, "0" * 64))
-    with pytest.raises(IntegrityError, match="features have key 000000000000"):
+    with pytest.raises(IntegrityError, match=r"manifest\.json: its content does not match its seal"):
         Workbench.open(out, setting)
     manifest.write_text(text)
-    ladder = out / setting.ladder_folder / "ladder.json"
-    ladder.write_text(ladder.read_text().replace(setting.ladder_sha256, "1" * 64))
-    with pytest.raises(IntegrityError, match="ladder 111111111111, the plan was made with"):
+    matrix = manifest.with_name("features.npy")
+    rows = matrix.read_bytes()
+    matrix.write_bytes(rows[:-1] + bytes([rows[-1] ^ 1]))
+    with pytest.raises(IntegrityError, match=r"features\.npy: content differs from its hash"):
         Workbench.open(out, setting)
+    matrix.write_bytes(rows)
+    ladder = out / setting.ladder_folder / "ladder.json"
+    whole = ladder.read_text()
+    name = bench.ladder.levels[0].test[0]
+    for changed in (
+        whole.replace(setting.ladder_sha256, "1" * 64),
+        whole.replace(f'"{name}"', f'"{name}x"'),
+    ):
+        ladder.write_text(changed)
+        with pytest.raises(IntegrityError, match="the plan was made with"):
+            Workbench.open(out, setting)
     prepare(parse_spec(SPEC), out)
     Workbench.open(out, setting)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -31,13 +32,15 @@ ABOUT = (
 class Cell:
     """Pure data: two cells of equal identity give equal numbers on one machine.
 
-    The fields after ``protocol`` (``ABOUT``) are not identity. They are here so that a result can be tabulated
+    The fields after ``code`` (``ABOUT``) are not identity. They are here so that a result can be tabulated
     without the method's code, its data set or its ladder.
 
     Attributes:
         trained_as: the condition whose training it shares; its own for most.
         draw: of the condition; None where it has one.
         method_version: raised by a change of the method's code that moves numbers.
+        code: part -> hash of its source, of every part that is not oodml's own, whose version nobody
+            raises; {} where there is none.
         training: resolved for this method; {} for one that does not train.
         tasks: name, version and parameters of each.
         training_changes: settings changed for this method alone, so that ``training`` without
@@ -60,6 +63,7 @@ class Cell:
     tasks: list[dict[str, Any]]
     seed: int
     protocol: str
+    code: dict[str, str]
 
     trained_as: str
     setting: str
@@ -80,8 +84,7 @@ class Cell:
     @property
     def run_id(self) -> str:
         """16 hex digits of the hash of every field that is identity."""
-        plain = asdict(self)
-        return sha256_json({name: plain[name] for name in identity_fields()})[:16]
+        return run_id_of(asdict(self))
 
     @property
     def title(self) -> str:
@@ -118,6 +121,14 @@ class Cell:
         if self.trained_as == self.condition:
             return self
         return replace(self, condition=self.trained_as, draw=None)
+
+
+def run_id_of(plain: Mapping[str, Any]) -> str:
+    """The run id of a cell given as a dictionary; KeyError where a field is missing."""
+    identity = {name: plain[name] for name in identity_fields()}
+    if not identity["code"]:  # so that ids are what they were before there was such a field
+        del identity["code"]
+    return sha256_json(identity)[:16]
 
 
 def identity_fields() -> list[str]:

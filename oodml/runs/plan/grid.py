@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from oodml.core.code import code_ids
 from oodml.runs.plan.cell import Cell
+from oodml.runs.plan.conditions import get_condition
 from oodml.runs.plan.methods import PlannedMethod
 from oodml.runs.plan.selection import selection_rule
 from oodml.runs.plan.settings import Setting, SplitSummary
@@ -18,13 +20,15 @@ def grid(spec: BenchmarkSpec, settings: Iterable[Setting]) -> list[Cell]:
 
     A method that does not train depends on neither seed nor training settings: one cell a split.
     """
-    tasks = [task_entry(task) for task in spec.tasks()]
-    methods = spec.methods()
+    tasks = spec.tasks()
+    entries = [task_entry(task) for task in tasks]
+    methods = [(planned, _code(planned, tasks)) for planned in spec.methods()]
+    conditions = {name: code_ids([get_condition(name)]) for name in spec.conditions}
     return [
-        _cell(setting, split, planned, tasks, seed)
+        _cell(setting, split, planned, {**code, **conditions[split.condition]}, entries, seed)
         for setting in settings
         for split in setting.splits
-        for planned in methods
+        for planned, code in methods
         for seed in (spec.seeds if planned.method.trains else (0,))
     ]
 
@@ -35,10 +39,26 @@ def task_entry(task: Task) -> dict[str, Any]:
     return {"name": task.name, "version": task.version, "parameters": values}
 
 
+def _code(planned: PlannedMethod, tasks: Sequence[Task]) -> dict[str, str]:
+    """Hashes of other people's code that decides the numbers of a method's cells.
+
+    That of generators, measures and backbones is in the hashes of ladder and features.
+    """
+    parts = [part for task in tasks for part in task.parts]
+    if planned.method.trains:
+        parts.append(type(selection_rule(planned.training)))
+    try:
+        parts += planned.method.parts
+    except Exception:  # anybody's code: its own cells fail and say why, the others go on
+        parts.append(type(planned.method))
+    return code_ids(parts)
+
+
 def _cell(
     setting: Setting,
     split: SplitSummary,
     planned: PlannedMethod,
+    code: dict[str, str],
     tasks: Sequence[dict[str, Any]],
     seed: int,
 ) -> Cell:
@@ -58,6 +78,7 @@ def _cell(
         tasks=list(tasks),
         seed=seed,
         protocol=PROTOCOL_VERSION,
+        code=code,
         trained_as=split.trained_as,
         setting=setting.id,
         dataset=setting.dataset,

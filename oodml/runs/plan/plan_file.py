@@ -6,12 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from oodml.core.errors import IntegrityError
-from oodml.core.files import read_json, write_json
+from oodml.core.files import read_json
+from oodml.core.sealed import opened, write_sealed
 from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.settings import Setting, setting_from_json
 
 PLAN_FILE = "plan.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_WITHOUT_SEAL = 1  # the schema before, which knew no code of others either
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Plan:
 
 def write_plan(folder: Path, plan: Plan) -> None:
     """Write the plan atomically; ids stand beside cells and settings for readers."""
-    write_json(
+    write_sealed(
         folder / PLAN_FILE,
         {
             "schema_version": SCHEMA_VERSION,
@@ -55,19 +57,21 @@ def read_plan(folder: Path) -> Plan:
     """
     path = folder / PLAN_FILE
     content = read_json(path)
-    if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
-        raise IntegrityError(
-            f"{path}: not a plan of schema {SCHEMA_VERSION}; `oodml run` writes it again"
-        )
+    again = "`oodml run` writes it again"
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version not in (SCHEMA_VERSION, _WITHOUT_SEAL):
+        raise IntegrityError(f"{path}: not a plan of schema {SCHEMA_VERSION}; {again}")
+    if version != _WITHOUT_SEAL:
+        content = opened(path, content, again)
     try:
         settings = tuple(setting_from_json(_without(one, "id")) for one in content["settings"])
         cells = tuple(
-            Cell(**{"trained_as": one["condition"], **_without(one, "run_id")})
+            Cell(**{"trained_as": one["condition"], "code": {}, **_without(one, "run_id")})
             for one in content["cells"]
         )
-    except (KeyError, TypeError) as error:
-        raise IntegrityError(f"{path}: not a plan ({error}); `oodml run` writes it again") from None
-    return Plan(content["name"], content["spec_sha256"], settings, cells)
+        return Plan(content["name"], content["spec_sha256"], settings, cells)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise IntegrityError(f"{path}: not a plan ({error}); {again}") from None
 
 
 def _without(entry: dict[str, object], key: str) -> dict:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from oodml.core.errors import IntegrityError, OodmlError
-from oodml.core.parquet import read_table
+from oodml.core.parquet import read_table, write_whole_table
 from oodml.evaluation import ClassSums, Report
+from oodml.runs.store.cells import CellStore
 
 CLASSES_FILE = "classes.parquet"
 
@@ -28,7 +28,7 @@ def save_class_sums(report: Report, path: Path) -> None:
             columns["class"] = pa.array(found.names, pa.string())
             columns["count"] = pa.array(found.counts.astype(np.int64), pa.int64())
         columns[name] = pa.array(found.sums[0], pa.float64())
-    pq.write_table(pa.table(columns), path, compression="zstd")
+    write_whole_table(path, pa.table(columns))
 
 
 def read_class_sums(path: Path, metric: str) -> ClassSums | None:
@@ -59,5 +59,9 @@ def class_sums(folder: Path | str, run_id: str, metric: str) -> ClassSums | None
 
     None where the cell has none, as for metrics of the whole set. The functions of
     `oodml.evaluation` that end in ``_of`` and `separable_from_best` take such sums.
+
+    Raises:
+        IntegrityError: the cell's record does not hold, or the file is not the one it lists.
     """
-    return read_class_sums(Path(folder) / "cells" / run_id / CLASSES_FILE, metric)
+    path = CellStore(Path(folder)).file(run_id, CLASSES_FILE)
+    return None if path is None else read_class_sums(path, metric)

@@ -1,4 +1,4 @@
-"""Records of cells. A cell is done when its record is there, and the record is written last.
+"""Records of cells. A cell is done when its record is there and holds, and it is written last.
 
 A benchmark's folder:
     spec.json                    the resolved spec
@@ -12,12 +12,15 @@ A benchmark's folder:
     checkpoints/                 of trainings that were interrupted
     results.parquet              a row a (cell, metric)
 
+A record holds when its seal is that of its content, its cell hashes to the name of its folder, and the
+files it lists have the size and content it says. One that does not hold counts as none: its numbers
+stand in no table and its cell is run again.
+
 Nothing is renamed but single files, so a folder may lie on a store that cannot rename folders.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -26,10 +29,13 @@ from typing import Any
 from oodml.core.errors import IntegrityError, OodmlError
 from oodml.core.files import atomic_path, read_json, write_json
 from oodml.core.hashing import sha256_file
-from oodml.runs.plan.cell import Cell
+from oodml.core.sealed import opened, write_sealed
+from oodml.runs.plan.cell import Cell, run_id_of
 
 RECORD_FILE = "record.json"
-RECORD_SCHEMA_VERSION = 1
+RECORD_SCHEMA_VERSION = 2
+_WITHOUT_SEAL = 1  # the schema before
+_AGAIN = "`oodml run` computes the cell again"
 
 
 class CellStore:
@@ -37,36 +43,64 @@ class CellStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # run id -> what its record's file was like when it was found to hold, and the record
+        self._known: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
 
     def path(self, run_id: str) -> Path:
         return self.folder / "cells" / run_id
 
     def is_done(self, run_id: str) -> bool:
-        """Whether the cell is finished, with all of its tasks."""
-        if not (self.path(run_id) / RECORD_FILE).is_file():
+        """Whether the cell is finished, with all of its tasks, and its record holds."""
+        try:
+            record = self.record(run_id)
+        except IntegrityError:
             return False
-        if not self._failure(run_id).is_file():  # without such a note no task failed
-            return True
-        record = self.record(run_id)
         return record is not None and not record["failed_tasks"]
 
     def record(self, run_id: str) -> dict[str, Any] | None:
         """What was committed of a cell; None where nothing was.
 
         Raises:
-            IntegrityError: not a record of a schema that this oodml reads.
+            IntegrityError: the record does not hold, or is of a schema that this oodml does not read.
         """
         path = self.path(run_id) / RECORD_FILE
-        if not path.is_file():
+        try:
+            found = path.stat()
+        except OSError:
             return None
-        record = read_json(path)
-        version = record.get("schema_version") if isinstance(record, dict) else None
-        if version != RECORD_SCHEMA_VERSION:
-            raise IntegrityError(
-                f"{path}: record schema {version}; this oodml reads {RECORD_SCHEMA_VERSION}"
-            )
-        assert isinstance(record, dict)
-        return record
+        stamp = found.st_mtime_ns, found.st_size
+        known = self._known.get(run_id)
+        if known is None or known[0] != stamp:
+            known = self._known[run_id] = stamp, self._checked(path, run_id)
+        return known[1]
+
+    def file(self, run_id: str, name: str) -> Path | None:
+        """A file of a cell whose content is what the record says; None where it lists no such file.
+
+        Raises:
+            IntegrityError: the record does not hold, or the file is gone or another.
+        """
+        record = self.record(run_id)
+        for listed in record["files"] if record is not None else ():
+            if listed["name"] == name:
+                return self._checked_file(run_id, listed, always=False)
+        return None
+
+    def damaged(self, run_ids: Iterable[str], *, deep: bool = False) -> dict[str, str]:
+        """Run id -> what is wrong, of those cells whose record is there and does not hold.
+
+        Args:
+            deep: read every file; else only those that were touched since they were written.
+        """
+        problems = {}
+        for run_id in run_ids:
+            try:
+                record = self.record(run_id)
+                for listed in record["files"] if deep and record is not None else ():
+                    self._checked_file(run_id, listed, always=True)
+            except IntegrityError as error:
+                problems[run_id] = str(error)
+        return problems
 
     def commit(
         self,
@@ -84,12 +118,12 @@ class CellStore:
             files: name -> function that writes the file to the (temporary) path it is given.
             failed_tasks: task -> why it failed; with one, the cell is incomplete: its rows count, but
                 it will be run again.
-            about: further entries of the record: seconds, kept step, versions, hardware.
+            about: further entries of the record: run, seconds, kept step, versions, hardware.
         """
         folder, run_id = self.path(cell.run_id), cell.run_id
-        (folder / RECORD_FILE).unlink(missing_ok=True)  # it would not match the new files
         listed = []
         for name, write in files.items():
+            # an earlier record holds until the first file is another, and then counts as none
             with atomic_path(folder / name) as temporary:
                 write(temporary)
             listed.append(_described(folder / name))
@@ -104,15 +138,7 @@ class CellStore:
             "failed_tasks": dict(failed_tasks),
             **about,
         }
-        write_json(folder / RECORD_FILE, record)
-
-    def discard(self, run_ids: Iterable[str]) -> None:
-        """Remove what is stored of some cells."""
-        for run_id in run_ids:
-            # first: what is left is not a result
-            (self.path(run_id) / RECORD_FILE).unlink(missing_ok=True)
-            shutil.rmtree(self.path(run_id), ignore_errors=True)
-            self._failure(run_id).unlink(missing_ok=True)
+        write_sealed(folder / RECORD_FILE, record)
 
     def record_failure(self, cell: Cell, reason: str, trace: str | None, run: str) -> None:
         """Note why a cell failed and in which run, so that this run does not try it again."""
@@ -120,16 +146,61 @@ class CellStore:
         write_json(self._failure(cell.run_id), record)
 
     def failure(self, run_id: str) -> dict[str, Any] | None:
-        """reason, traceback and run of an unfinished cell that failed when it was last tried."""
+        """reason, traceback and run of a cell that failed when it was last tried."""
         try:
-            found: dict[str, Any] = read_json(self._failure(run_id))
+            found = read_json(self._failure(run_id))
         except OodmlError:  # the usual case, or removed this moment by a worker that succeeded
             return None
-        return None if self.is_done(run_id) else found
+        if not isinstance(found, dict) or not {"reason", "run"} <= found.keys():
+            return None  # no note of ours: the cell is open
+        return found
 
     def _failure(self, run_id: str) -> Path:
         return self.folder / "failed" / f"{run_id}.json"
 
+    def _checked(self, path: Path, run_id: str) -> dict[str, Any]:
+        record = read_json(path)
+        version = record.get("schema_version") if isinstance(record, dict) else None
+        if version not in (RECORD_SCHEMA_VERSION, _WITHOUT_SEAL):
+            raise IntegrityError(
+                f"{path}: record schema {version}; this oodml reads {RECORD_SCHEMA_VERSION}; {_AGAIN}"
+            )
+        assert isinstance(record, dict)
+        if version != _WITHOUT_SEAL:
+            record = opened(path, record, _AGAIN)
+        try:
+            found = run_id_of({"code": {}, **record["cell"]})
+            if not record["run_id"] == found == run_id:
+                raise IntegrityError(
+                    f"{path}: the record of cell {found} lies in the folder of {run_id}; {_AGAIN}"
+                )
+            for listed in record["files"]:
+                self._checked_file(run_id, listed, always=False)
+            if not isinstance(record["failed_tasks"], dict) or not isinstance(record["rows"], list):
+                raise TypeError("rows or failed_tasks")
+        except (KeyError, TypeError, AttributeError) as error:
+            raise IntegrityError(f"{path}: not a record ({error}); {_AGAIN}") from None
+        return record
+
+    def _checked_file(self, run_id: str, listed: Mapping[str, Any], *, always: bool) -> Path:
+        """The path of a listed file; hashed where it was touched since it was written, or ``always``."""
+        path = self.path(run_id) / Path(listed["name"]).name
+        try:
+            found = path.stat()
+        except OSError:
+            raise IntegrityError(f"{path}: the file is gone; {_AGAIN}") from None
+        touched = found.st_mtime_ns != listed.get("mtime_ns")
+        changed = found.st_size != listed["bytes"]
+        if changed or ((touched or always) and sha256_file(path) != listed["sha256"]):
+            raise IntegrityError(f"{path}: not the file that its record lists; {_AGAIN}")
+        return path
+
 
 def _described(path: Path) -> dict[str, Any]:
-    return {"name": path.name, "bytes": path.stat().st_size, "sha256": sha256_file(path)}
+    found = path.stat()
+    return {
+        "name": path.name,
+        "bytes": found.st_size,
+        "mtime_ns": found.st_mtime_ns,
+        "sha256": sha256_file(path),
+    }

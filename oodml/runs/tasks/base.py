@@ -79,6 +79,11 @@ class Task(Parametrised):
         """Shots -> how often the task adapts a model to so many, for estimates of time."""
         return {}
 
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """Classes and functions whose code decides the task's numbers."""
+        return (type(self),)
+
     def run(self, context: TaskContext) -> TaskOutput:
         """Score the context's embeddings."""
         raise NotImplementedError

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from oodml.core.errors import UsageError
 from oodml.core.parameters import Parameter
 from oodml.evaluation import DEFAULT_METRICS, Report, evaluate, save_ranks
@@ -40,6 +42,10 @@ class Retrieval(Task):
         whole = [one.name for one in resolve_metrics(self.metrics) if one.takes == "embeddings"]
         if split.gallery is not None and whole:
             raise UsageError(f"metric {whole[0]!r} is for one set; this split has a gallery")
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        return (type(self), *(one.definition.function for one in resolve_metrics(self.metrics)))
 
     def run(self, context: TaskContext) -> TaskOutput:
         split, gallery = context.split, context.split.gallery

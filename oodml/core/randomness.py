@@ -1,0 +1,29 @@
+"""Random state of Python, NumPy and torch together: whichever a method draws from, a run repeats."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+def seed_all(seed: int) -> None:
+    """Seed ``random``, ``numpy.random`` and ``torch`` with a 63-bit number."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # NumPy's global state takes no more
+    torch.manual_seed(seed)
+
+
+@contextmanager
+def kept_randomness() -> Iterator[None]:
+    """What the block seeds or draws is not seen by the caller, whose streams go on as they were."""
+    python, numpy_state = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy_state)
