@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -145,9 +145,12 @@ def _print_plan(
 def status(
     spec: SpecArgument,
     out: OutOption = None,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="read every file of every cell against its hash")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """How far a benchmark has come: done, failed and open cells."""
+    """How far a benchmark has come: done, failed and open cells, and what is not as it was."""
     from oodml.core.errors import OodmlError
     from oodml.runs.plan.spec import read_name
     from oodml.runs.store.status import benchmark_status
@@ -156,7 +159,8 @@ def status(
     folder = out or Path("runs") / name
     if not (folder / "plan.json").is_file():
         raise OodmlError(f"{folder}: nothing has run here yet; `oodml run {spec}` starts it")
-    state = benchmark_status(folder)
+    state = benchmark_status(folder, verify=verify)
+    state |= _outdated(spec, folder)
     if as_json:
         print(json.dumps(state))
         return
@@ -165,5 +169,42 @@ def status(
         f"{state['open']} open of {state['cells']} cells"
         + (f"; {state['running']} running" if state["running"] else "")
     )
-    for failure in state["failed"]:
-        print(f"  failed: {failure['title']}: {failure['reason']}")
+    for kind in ("failed", "damaged"):
+        for cell in state[kind]:
+            print(f"  {kind}: {cell['title']}: {cell['reason']}")
+    for line in _outdated_lines(state):
+        print(line)
+
+
+def _outdated(spec: Path, folder: Path) -> dict[str, Any]:
+    """Entries of the status about a changed spec and changed code."""
+    from dataclasses import asdict
+
+    from oodml.core.errors import OodmlError
+    from oodml.runs import load_spec
+    from oodml.runs.plan.outdated import outdated
+    from oodml.runs.plan.plan_file import read_plan
+
+    try:
+        return asdict(outdated(read_plan(folder), load_spec(spec)))
+    except OodmlError as error:  # a method that is gone, say; what was done can still be told
+        return {"not_compared": str(error)}
+
+
+def _outdated_lines(state: dict[str, Any]) -> list[str]:
+    if "not_compared" in state:
+        return [f"not compared with the spec: {state['not_compared']}"]
+    lines = []
+    if state["spec_changed"]:
+        lines.append(
+            f"the spec was changed since: {state['gone']} of these cells are not in it, "
+            f"{state['new']} of its cells are not here; `oodml run` computes them"
+        )
+    by_change: dict[str, int] = {}
+    for change in state["other_code"].values():
+        by_change[change] = by_change.get(change, 0) + 1
+    lines += [
+        f"  older code: {count} cells ({change}); `oodml run` computes them again"
+        for change, count in by_change.items()
+    ]
+    return lines

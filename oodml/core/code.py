@@ -146,10 +146,14 @@ def _text(one: Any) -> str:
 
 
 def _compiled(code: types.CodeType) -> str:
-    constants = [
-        _compiled(one) if isinstance(one, types.CodeType) else repr(one) for one in code.co_consts
-    ]
-    return "\n".join([code.co_code.hex(), *code.co_names, *constants])
+    return "\n".join([code.co_code.hex(), *code.co_names, *map(_constant, code.co_consts)])
+
+
+def _constant(value: Any) -> str:
+    if isinstance(value, types.CodeType):
+        return _compiled(value)
+    # a set's order is another one in every process
+    return str(sorted(map(repr, value))) if isinstance(value, frozenset) else repr(value)
 
 
 def _codes(one: Any) -> Iterator[tuple[types.CodeType, dict[str, Any]]]:

@@ -13,17 +13,17 @@ import torch
 def seed_all(seed: int) -> None:
     """Seed ``random``, ``numpy.random`` and ``torch`` with a 63-bit number."""
     random.seed(seed)
-    np.random.seed(seed % 2**32)  # NumPy's global state takes no more
+    np.random.seed(seed % 2**32)  # noqa: NPY002  (others draw from it; it takes no more bits)
     torch.manual_seed(seed)
 
 
 @contextmanager
 def kept_randomness() -> Iterator[None]:
     """What the block seeds or draws is not seen by the caller, whose streams go on as they were."""
-    python, numpy_state = random.getstate(), np.random.get_state()
+    python, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
         with torch.random.fork_rng():
             yield
     finally:
         random.setstate(python)
-        np.random.set_state(numpy_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002

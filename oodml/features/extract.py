@@ -45,8 +45,9 @@ def extract_features(
     """Features of every item of ``dataset``, from the cache or computed now.
 
     The cache key holds the data fingerprint, the backbone's name and weights (and code, of one that
-    is not oodml's or timm's), the preprocessing, the precision and the engine that computed the rows. An interrupted extraction continues at the
-    last flushed batch, with the same engine; a stale or torn entry is rebuilt.
+    is neither oodml's nor timm's), the preprocessing, the precision and the engine that computed the
+    rows. An interrupted extraction continues at the last flushed batch, with the same engine; a stale
+    or torn entry is rebuilt.
 
     Args:
         dataset: images, or vectors for ``identity``.

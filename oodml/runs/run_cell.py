@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from oodml.core.errors import IntegrityError, OodmlError
-from oodml.core.randomness import kept_randomness, seed_all
+from oodml.core.randomness import seed_all
 from oodml.runs.machine import hardware, package_versions
 from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.methods import create_planned

@@ -61,8 +61,8 @@ class Workbench:
         found = ladder.content_hash()
         if not ladder.sha256 == found == setting.ladder_sha256:
             raise IntegrityError(
-                f"{folder / setting.ladder_folder}: ladder {ladder.sha256[:12]} with content {found[:12]}, the plan was made "
-                f"with {setting.ladder_sha256[:12]}; `oodml run` makes it again"
+                f"{folder / setting.ladder_folder}: ladder {ladder.sha256[:12]} with content "
+                f"{found[:12]}, the plan was made with {setting.ladder_sha256[:12]}; `oodml run` makes it again"
             )
         rows = matrix.open(len(items.ids))
         return cls(setting, items, rows, ladder, device, matrix.weights_sha256)

@@ -83,7 +83,9 @@ def test_a_workbench_refuses_other_features_and_ladders(vector_data: str, tmp_pa
     manifest = Path(bench.features.filename).parent / "manifest.json"  # type: ignore[attr-defined]
     text = manifest.read_text()
     manifest.write_text(text.replace(setting.features_key, "0" * 64))
-    with pytest.raises(IntegrityError, match=r"manifest\.json: its content does not match its seal"):
+    with pytest.raises(
+        IntegrityError, match=r"manifest\.json: its content does not match its seal"
+    ):
         Workbench.open(out, setting)
     manifest.write_text(text)
     matrix = manifest.with_name("features.npy")

@@ -49,7 +49,9 @@ def keep_earlier_results(store: CellStore, earlier: Plan, plan: Plan) -> Path | 
         return None
     kept = store.folder / f"results-{earlier.spec_sha256[:8]}.parquet"
     if kept.is_file():  # the same spec with other code or data
-        kept = store.folder / f"results-{earlier.spec_sha256[:8]}-{len(list(_like(kept))) + 1}.parquet"
+        kept = (
+            store.folder / f"results-{earlier.spec_sha256[:8]}-{len(list(_like(kept))) + 1}.parquet"
+        )
     with atomic_path(kept) as temporary:
         shutil.copyfile(table, temporary)
     what = "spec was changed" if earlier.spec_sha256 != plan.spec_sha256 else "code or data changed"
