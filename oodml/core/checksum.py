@@ -39,6 +39,11 @@ def with_checksum(table: pa.Table) -> pa.Table:
     return table.replace_schema_metadata(metadata)
 
 
+def has_checksum(table: pa.Table) -> bool:
+    """Whether a table was written with a checksum; another program that changes one leaves it out."""
+    return CHECKSUM_KEY in (table.schema.metadata or {})
+
+
 def checksum_holds(table: pa.Table) -> bool:
     """False where the table's checksum is not that of its content; True where it has none."""
     stored = (table.schema.metadata or {}).get(CHECKSUM_KEY)

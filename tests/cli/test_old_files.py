@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 import oodml
+from oodml.core.checksum import CHECKSUM_KEY
+from oodml.core.errors import IntegrityError
 from oodml.core.vectors import read_vectors
 from oodml.evaluation import load_ranks, report_from_ranks
 from oodml.reports import summarise
 from oodml.runs import class_sums, load_spec, read_results
+from oodml.runs.items_file import read_items
 from oodml.runs.plan.plan_file import read_plan
 from oodml.runs.store.cells import CellStore
 
@@ -83,3 +87,35 @@ def test_plan_and_record_of_a_v2_folder() -> None:
     sums = class_sums(FIXTURES / "v2", run_id, "recall_at_1")
     assert sums is not None
     assert sums.sums.sum() / sums.counts.sum() == pytest.approx(stored["recall_at_1"], abs=1e-12)
+
+
+def test_a_v3_folder_with_everything_sealed() -> None:
+    folder = FIXTURES / "v3"
+    plan, results = read_plan(folder), read_results(folder)
+    assert {cell.run_id for cell in plan.cells} == set(results["run_id"])
+    run_id = next((folder / "cells").iterdir()).name
+    store = CellStore(folder)
+    assert store.is_done(run_id)
+    assert store.damaged([run_id], deep=True) == {}
+    record = store.record(run_id)
+    assert record is not None
+    stored = results[results["run_id"] == run_id].set_index("metric")["value"]
+    assert {row["metric"]: row["value"] for row in record["rows"]} == stored.to_dict()
+    path = store.file(run_id, "ranks.parquet")
+    assert path is not None
+    report = report_from_ranks(load_ranks(path), metrics=["recall_at_1"])
+    assert report.metrics["recall_at_1"] == pytest.approx(stored["recall_at_1"], abs=1e-12)
+    items, features = read_items(folder / plan.settings[0].items_file)
+    assert (len(items.ids), features.dim) == (288, 16)
+
+
+@pytest.mark.parametrize("name", ["results.parquet", "ranks.parquet"])
+def test_what_another_program_wrote_again_is_refused(name: str, tmp_path: Path) -> None:
+    """It may hold other numbers, and no checksum tells."""
+    path = tmp_path / name
+    found = pq.read_table(next((FIXTURES / "v3").rglob(name)))
+    metadata = {k: v for k, v in found.schema.metadata.items() if k != CHECKSUM_KEY}
+    pq.write_table(found.replace_schema_metadata(metadata), path)
+    read = read_results if name == "results.parquet" else load_ranks
+    with pytest.raises(IntegrityError, match=rf"{name}: has no checksum, so another program"):
+        read(path)

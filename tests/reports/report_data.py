@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from oodml.runs.results.row import SCHEMA_VERSION
+from oodml.runs.results.table import write_results
+
 LEVELS = {0: 10.0, 1: 20.0, 2: 40.0}
 VALUES = {  # method -> level -> values of the seeds
     "frozen": {0: [0.50], 1: [0.48], 2: [0.45]},
@@ -42,7 +45,7 @@ def results(values: dict[str, dict[int, list[float]]] = VALUES, **changes: Any) 
     table = pd.DataFrame(rows).astype({"draw": "Int64", "shots": "Int64"})
     for column, value in changes.items():
         table[column] = value
-    table.attrs = {"schema_version": 2}
+    table.attrs = {"schema_version": SCHEMA_VERSION}
     return table
 
 
@@ -103,7 +106,7 @@ def run_folder(
             frame = pd.DataFrame({"class": names, "count": counts, "recall_at_1": one})
             frame.to_parquet(place / "classes.parquet", index=False)
     table = results(values)
-    table.to_parquet(folder / "results.parquet", index=False)
+    write_results(folder / "results.parquet", table)
     return table
 
 
@@ -144,5 +147,5 @@ def share_folder(
         part = results(values)
         parts.append(changed(part, condition=condition, run_id=part["run_id"] + f"-{condition}"))
     table = joined(*parts)
-    table.to_parquet(folder / "results.parquet", index=False)
+    write_results(folder / "results.parquet", table)
     return table

@@ -12,6 +12,7 @@ from report_data import changed, joined, results, run_folder, with_conditions
 
 from oodml.cli import run_command
 from oodml.reports import write_report
+from oodml.runs.results.table import write_results
 
 FILES = {"table.md", "table.csv", "table.tex", "table.html", "figure.png", "figure.svg"}
 
@@ -54,7 +55,7 @@ def test_several_settings_have_a_folder_each_and_an_index(tmp_path: Path) -> Non
 
 def test_table_and_plot_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "results.parquet"
-    results().to_parquet(path)
+    write_results(path, results())
     assert run_command(["table", str(path)]) == 0
     printed = capsys.readouterr().out
     assert "52.00 ±2.83" in printed
@@ -80,7 +81,7 @@ def test_table_and_plot_commands(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_commands_with_several_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "results.parquet"
     table = joined(with_conditions(), changed(results(), setting="other-id"))
-    table.to_parquet(path)
+    write_results(path, table)
     assert run_command(["table", str(path)]) == 0
     printed = capsys.readouterr().out
     assert printed.index("(toy-id)") < printed.index("(other-id)")

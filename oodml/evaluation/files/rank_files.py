@@ -10,11 +10,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from oodml.core.checksum import has_checksum
 from oodml.core.errors import IntegrityError
 from oodml.core.parquet import read_table, write_table
 from oodml.evaluation.ranks.table import PositiveRanks
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
+_WITHOUT_CHECKSUM = 1  # the schema before, of the same columns
 _METADATA_KEY = b"oodml.ranks"
 _LISTS = ("positive_ranks", "tied_before", "tied_after")
 
@@ -85,10 +87,14 @@ def _about(path: Path, table: pa.Table) -> dict[str, Any]:
         what = f"no column {', '.join(sorted(missing))}" if missing else "no oodml.ranks metadata"
         raise IntegrityError(f"{path}: not a ranks table ({what}); make it with `oodml eval`")
     about: dict[str, Any] = json.loads(stored)
-    if about.get("schema_version") != _SCHEMA_VERSION:
+    version = about.get("schema_version")
+    if version not in (_SCHEMA_VERSION, _WITHOUT_CHECKSUM):
         raise IntegrityError(
-            f"{path}: schema_version {about.get('schema_version')}, this oodml reads "
-            f"{_SCHEMA_VERSION}; evaluate again"
+            f"{path}: schema_version {version}, this oodml reads {_SCHEMA_VERSION}; evaluate again"
+        )
+    if version != _WITHOUT_CHECKSUM and not has_checksum(table):
+        raise IntegrityError(
+            f"{path}: has no checksum, so another program wrote it; evaluate again"
         )
     return about
 

@@ -1,4 +1,4 @@
-"""A result row: the columns of one metric of one cell (results schema 2)."""
+"""A result row: the columns of one metric of one cell (results schema 3)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from oodml.core.hashing import canonical_json
 from oodml.evaluation import Estimate
 from oodml.runs.plan.cell import Cell
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # name -> pandas type. Int64 and boolean may be missing.
 COLUMNS = {
     "run_id": "str",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from oodml.core.checksum import has_checksum
 from oodml.core.errors import DataError, IntegrityError, OodmlError
 from oodml.core.parquet import read_table, write_table
 from oodml.core.progress import console
@@ -75,6 +76,11 @@ def read_results(path: Path | str) -> pd.DataFrame:
     missing = {"run_id", "level", "shift", "label", "metric", "value", "seed"} - set(table.columns)
     if missing:
         raise IntegrityError(f"{path}: not a results table; missing columns {sorted(missing)}")
+    if version == SCHEMA_VERSION and not has_checksum(found):
+        raise IntegrityError(
+            f"{path}: has no checksum, so another program wrote it; `oodml run SPEC --overwrite never` "
+            "makes it from the cells again"
+        )
     if version in MIGRATIONS:
         table = MIGRATIONS[version](table)
     elif version != SCHEMA_VERSION:

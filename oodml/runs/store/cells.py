@@ -12,9 +12,9 @@ A benchmark's folder:
     checkpoints/                 of trainings that were interrupted
     results.parquet              a row a (cell, metric)
 
-A record holds when its seal is that of its content, its cell hashes to the name of its folder, and the
-files it lists have the size and content it says. One that does not hold counts as none: its numbers
-stand in no table and its cell is run again.
+A record holds when its seal is that of its content and its cell hashes to the name of its folder. One that
+does not hold counts as none: its numbers stand in no table and its cell is run again. So is a cell whose
+files are not those that its record lists, with size and hash; its numbers are good.
 
 Nothing is renamed but single files, so a folder may lie on a store that cannot rename folders.
 """
@@ -45,17 +45,22 @@ class CellStore:
         self.folder = folder
         # run id -> what its record's file was like when it was found to hold, and the record
         self._known: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
+        # records whose files were found to be those that they list
+        self._whole: set[tuple[str, tuple[int, int]]] = set()
 
     def path(self, run_id: str) -> Path:
         return self.folder / "cells" / run_id
 
     def is_done(self, run_id: str) -> bool:
-        """Whether the cell is finished, with all of its tasks, and its record holds."""
+        """Whether the cell is finished, with all of its tasks, and its record holds with its files."""
         try:
             record = self.record(run_id)
+            if record is None or record["failed_tasks"]:
+                return False
+            self._check_files(run_id, record)
         except IntegrityError:
             return False
-        return record is not None and not record["failed_tasks"]
+        return True
 
     def record(self, run_id: str) -> dict[str, Any] | None:
         """What was committed of a cell; None where nothing was.
@@ -87,7 +92,7 @@ class CellStore:
         return None
 
     def damaged(self, run_ids: Iterable[str], *, deep: bool = False) -> dict[str, str]:
-        """Run id -> what is wrong, of those cells whose record is there and does not hold.
+        """Run id -> what is wrong, of cells with a record that does not hold or that has other files.
 
         Args:
             deep: read every file; else only those that were touched since they were written.
@@ -96,8 +101,8 @@ class CellStore:
         for run_id in run_ids:
             try:
                 record = self.record(run_id)
-                for listed in record["files"] if deep and record is not None else ():
-                    self._checked_file(run_id, listed, always=True)
+                if record is not None:
+                    self._check_files(run_id, record, deep=deep)
             except IntegrityError as error:
                 problems[run_id] = str(error)
         return problems
@@ -174,24 +179,39 @@ class CellStore:
                 raise IntegrityError(
                     f"{path}: the record of cell {found} lies in the folder of {run_id}; {_AGAIN}"
                 )
-            for listed in record["files"]:
-                self._checked_file(run_id, listed, always=False)
-            if not isinstance(record["failed_tasks"], dict) or not isinstance(record["rows"], list):
-                raise TypeError("rows or failed_tasks")
+            kinds = {"failed_tasks": dict, "rows": list, "files": list}
+            if wrong := [
+                name for name, kind in kinds.items() if not isinstance(record[name], kind)
+            ]:
+                raise TypeError(wrong[0])
         except (KeyError, TypeError, AttributeError) as error:
             raise IntegrityError(f"{path}: not a record ({error}); {_AGAIN}") from None
         return record
 
+    def _check_files(self, run_id: str, record: Mapping[str, Any], *, deep: bool = False) -> None:
+        mark = run_id, self._known[run_id][0]
+        if mark in self._whole and not deep:
+            return
+        for listed in record["files"]:
+            self._checked_file(run_id, listed, always=deep)
+        self._whole.add(mark)
+
     def _checked_file(self, run_id: str, listed: Mapping[str, Any], *, always: bool) -> Path:
         """The path of a listed file; hashed where it was touched since it was written, or ``always``."""
-        path = self.path(run_id) / Path(listed["name"]).name
+        try:
+            path = self.path(run_id) / Path(listed["name"]).name
+            size, digest = listed["bytes"], listed["sha256"]
+        except (KeyError, TypeError):
+            raise IntegrityError(
+                f"{self.path(run_id) / RECORD_FILE}: not a list of files; {_AGAIN}"
+            ) from None
         try:
             found = path.stat()
         except OSError:
             raise IntegrityError(f"{path}: the file is gone; {_AGAIN}") from None
         touched = found.st_mtime_ns != listed.get("mtime_ns")
-        changed = found.st_size != listed["bytes"]
-        if changed or ((touched or always) and sha256_file(path) != listed["sha256"]):
+        changed = found.st_size != size
+        if changed or ((touched or always) and sha256_file(path) != digest):
             raise IntegrityError(f"{path}: not the file that its record lists; {_AGAIN}")
         return path
 
