@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from oodml.core.errors import IntegrityError, OodmlError
+from oodml.methods import Method
 from oodml.runs.machine import hardware, package_versions
 from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.methods import create_planned
@@ -79,6 +80,17 @@ def run_cell(
     return _incomplete(failed) if failed else None
 
 
+def method_of(cell: Cell) -> Method:
+    """The cell's method; IntegrityError where its code is not the one the cell was planned with."""
+    method = create_planned(cell.method, cell.hyper_parameters)
+    if method.full_version != cell.method_version:
+        raise IntegrityError(
+            f"method {cell.method!r} has version {method.full_version} here, the plan was "
+            f"made with {cell.method_version}; run the benchmark again"
+        )
+    return method
+
+
 def _model(
     cell: Cell,
     split: Split,
@@ -88,12 +100,7 @@ def _model(
     on_step: OnStep | None,
 ) -> TrainedModel | None:
     """The cell's model: trained, fitted, or taken from the cell that shares its training."""
-    method = create_planned(cell.method, cell.hyper_parameters)
-    if method.full_version != cell.method_version:
-        raise IntegrityError(
-            f"method {cell.method!r} has version {method.full_version} here, the plan was "
-            f"made with {cell.method_version}; run the benchmark again"
-        )
+    method = method_of(cell)
     if method.fits:
         return fit_cell(method, split, bench)
     if not method.trains:

@@ -43,8 +43,13 @@ class Workbench:
     _sources: dict[tuple[float, bool], AugmentedImages] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def open(cls, folder: Path, setting: Setting, device: str = "auto") -> Workbench:
+    def open(
+        cls, folder: Path, setting: Setting, device: str = "auto", *, features: bool = True
+    ) -> Workbench:
         """Open a prepared setting. Neither data set nor backbone is loaded, nothing hashed again.
+
+        Args:
+            features: False for no rows [0, D], to embed other items where the cache is gone.
 
         Raises:
             IntegrityError: features or ladder are missing, or not the plan's.
@@ -61,7 +66,9 @@ class Workbench:
                 f"{folder / setting.ladder_folder}: ladder {ladder.sha256[:12]}, the plan was made "
                 f"with {setting.ladder_sha256[:12]}; `oodml run` makes it again"
             )
-        return cls(setting, items, matrix.open(len(items.ids)), ladder, device)
+        none = np.empty((0, matrix.dim), np.float32)
+        rows = matrix.open(len(items.ids)) if features else none
+        return cls(setting, items, rows, ladder, device)
 
     def splits(self, condition: str, level: int) -> list[Split]:
         """The splits of a condition on one level, in the order of their draws."""
