@@ -75,9 +75,7 @@ def formats() -> Entries:
     from oodml.shift.formats import FORMATS
 
     return {
-        name: Entry.of(
-            form, endings=list(form.suffixes), reads=form.reads(), writes=form.writes()
-        )
+        name: Entry.of(form, endings=list(form.suffixes), reads=form.reads(), writes=form.writes())
         for name, form in FORMATS.items()
     }
 

@@ -60,7 +60,9 @@ def show(
         return
     console = Console(markup=False)
     console.print(name, style="bold", highlight=False)
-    console.print(f"{unwrapped(found.description)}\n\nSource: {'; '.join(found.sources)}", highlight=False)
+    console.print(
+        f"{unwrapped(found.description)}\n\nSource: {'; '.join(found.sources)}", highlight=False
+    )
     console.print(f"Version: {found.full_version}", highlight=False)
     if declared:
         console.print(options_table(declared, "hyper-parameter"))

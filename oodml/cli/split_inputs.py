@@ -73,9 +73,7 @@ def data_of(
         )
     if image_size is None and backbone in (None, own):
         image_size = (ladder.features.get("preprocessing") or {}).get("size")
-    loaded, table = features_of(
-        dataset or ladder.dataset, str(backbone or own), image_size, device
-    )
+    loaded, table = features_of(dataset or ladder.dataset, str(backbone or own), image_size, device)
     if ladder.dataset_fingerprint and loaded.fingerprint != ladder.dataset_fingerprint:
         raise IntegrityError(
             f"data set {loaded.name!r} has fingerprint {loaded.fingerprint[:16]}, the ladder "

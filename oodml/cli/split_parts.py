@@ -21,7 +21,9 @@ def print_parts(as_json: bool) -> None:
     }
     if as_json:
         plain: dict[str, Any] = {kind: entries_json(entries) for kind, entries in found.items()}
+        # as they were before there was one shape for all
         plain["measures"] = {name: one.summary for name, one in found["measures"].items()}
+        plain["backbones"] = {name: one.facts for name, one in found["backbones"].items()}
         typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))
         return
     titles = {

@@ -176,7 +176,9 @@ def load_embedder(
         raise IntegrityError(f"{store.path(run_id)}: the record in it is of cell {found.run_id}")
     setting = next((s for s in read_plan(folder).settings if s.id == found.setting), None)
     if setting is None:
-        raise IntegrityError(f"{folder}: the plan has no setting {found.setting!r} of cell {run_id}")
+        raise IntegrityError(
+            f"{folder}: the plan has no setting {found.setting!r} of cell {run_id}"
+        )
     bench = Workbench.open(folder, setting, device, features=False)
     model = _model(found, bench, store, record)
     return CellEmbedder(found, setting, record.get("kept_step"), device, model, bench)
