@@ -6,30 +6,30 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-app = typer.Typer(no_args_is_help=True, help="Methods that benchmarks compare.")
-JsonOption = Annotated[bool, typer.Option("--json", help="machine-readable output")]
+app = typer.Typer(
+    no_args_is_help=True, help="What benchmarks compare: definitions, hyper-parameters, presets."
+)
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
 def list_command(as_json: JsonOption = False) -> None:
     """All methods and useful combinations of wrappers with them, with what they are."""
+    from rich.console import Console
+
+    from oodml.cli.catalogue import Entry
+    from oodml.cli.catalogue_tables import entries_table, print_tables
     from oodml.methods import create_method, list_methods, list_wrappers
 
     summaries = {name: create_method(name).summary for name in list_methods()}
     if as_json:
         print(json.dumps(summaries))
         return
-    table = Table("method", "what it is")
-    for name, summary in summaries.items():
-        table.add_row(name, Text(summary))
-    console = Console()
-    console.print(table)
+    entries = {name: Entry(summary) for name, summary in summaries.items()}
+    print_tables(entries_table("methods", "method", entries))
     prefixes = ", ".join(f"{name}-" for name in list_wrappers())
-    console.print(Text(f"Before any method that allows it: {prefixes}"))
+    Console(markup=False).print(f"Before any method that allows it: {prefixes}")
 
 
 @app.command()
@@ -37,43 +37,34 @@ def show(
     name: Annotated[str, typer.Argument(metavar="METHOD")], as_json: JsonOption = False
 ) -> None:
     """A method's definition, source, hyper-parameters and presets."""
-    from oodml.methods import create_method
+    from rich.console import Console
+
+    from oodml.cli.catalogue_tables import options_json, options_table, unwrapped
+    from oodml.methods import Method, create_method
     from oodml.methods.presets import presets_of
 
     found = create_method(name)
-    declared = found.all_parameters if found.trains else {}
+    declared = found.all_parameters if found.trains or found.fits else {}
+    if not found.trains:  # a fit draws no batches and has no learning rate
+        declared = {key: one for key, one in declared.items() if key not in Method.declared()}
     presets = presets_of(found.name)
     if as_json:
-        plain = {
-            key: {
-                "default": p.default,
-                "description": p.description,
-                "search": p.search,
-                "log": p.log,
-            }
-            for key, p in declared.items()
-        }
         shown = {
             "name": name,
             "source": "; ".join(found.sources),
             "version": found.full_version,
-            "hyper_parameters": plain,
+            "hyper_parameters": options_json(declared),
             "presets": presets,
         }
         print(json.dumps(shown))
         return
-    console = Console()
-    console.print(Text(name, style="bold"))
-    console.print(Text(f"{found.description}\n\nSource: {'; '.join(found.sources)}"))
-    console.print(Text(f"Version: {found.full_version}"))
+    console = Console(markup=False)
+    console.print(name, style="bold", highlight=False)
+    console.print(
+        f"{unwrapped(found.description)}\n\nSource: {'; '.join(found.sources)}", highlight=False
+    )
+    console.print(f"Version: {found.full_version}", highlight=False)
     if declared:
-        table = Table("hyper-parameter", "default", "search range", "meaning")
-        for key, parameter in declared.items():
-            span = ""
-            if parameter.search:
-                low, high = parameter.search
-                span = f"{low:g} to {high:g}{' (log)' if parameter.log else ''}"
-            table.add_row(key, Text(str(parameter.default)), span, Text(parameter.description))
-        console.print(table)
+        console.print(options_table(declared, "hyper-parameter"))
     if presets:
-        console.print(Text(f"Presets: {', '.join(presets)}"))
+        console.print(f"Presets: {', '.join(presets)}", highlight=False)

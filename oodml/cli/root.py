@@ -7,7 +7,26 @@ from typing import Annotated
 import typer
 
 from oodml._version import __version__
-from oodml.cli import data, eval, methods, metrics, report, run, search, split, verify
+from oodml.cli import (
+    benchmarks,
+    catalogue_app,
+    data,
+    embed,
+    eval,
+    features,
+    methods,
+    metrics,
+    report,
+    run,
+    search,
+    split,
+    verify,
+)
+
+_RUN = "Benchmarks"
+_DATA = "Data, features and class splits"
+_SCORE = "Embeddings"
+_NAMES = "What there is to choose from"
 
 app = typer.Typer(
     name="oodml",
@@ -17,17 +36,26 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Deep metric learning under growing class shift: splits, runs, exact evaluation, tables.",
 )
-app.add_typer(data.app, name="data")
-app.add_typer(split.app, name="split")
-app.add_typer(methods.app, name="methods")
-app.add_typer(metrics.app, name="metrics")
-app.command()(run.run)
-app.command()(run.status)
-app.command()(search.search)
-app.command("eval")(eval.eval_command)
-app.command()(verify.verify)
-app.command()(report.table)
-app.command()(report.plot)
+app.command(rich_help_panel=_RUN)(run.run)
+app.command(rich_help_panel=_RUN)(run.status)
+app.command(rich_help_panel=_RUN)(search.search)
+app.command(rich_help_panel=_RUN)(report.table)
+app.command(rich_help_panel=_RUN)(report.plot)
+app.add_typer(benchmarks.app, name="benchmarks", rich_help_panel=_RUN)
+app.add_typer(data.app, name="data", rich_help_panel=_DATA)
+app.add_typer(features.app, name="features", rich_help_panel=_DATA)
+app.add_typer(split.app, name="split", rich_help_panel=_DATA)
+app.command("eval", rich_help_panel=_SCORE)(eval.eval_command)
+app.command(rich_help_panel=_SCORE)(verify.verify)
+app.command(rich_help_panel=_SCORE)(embed.embed)
+app.add_typer(methods.app, name="methods", rich_help_panel=_NAMES)
+app.add_typer(metrics.app, name="metrics", rich_help_panel=_NAMES)
+app.add_typer(catalogue_app.backbones, name="backbones", rich_help_panel=_NAMES)
+app.add_typer(catalogue_app.generators, name="generators", rich_help_panel=_NAMES)
+app.add_typer(catalogue_app.measures, name="measures", rich_help_panel=_NAMES)
+app.add_typer(catalogue_app.conditions, name="conditions", rich_help_panel=_NAMES)
+app.add_typer(catalogue_app.tasks, name="tasks", rich_help_panel=_NAMES)
+app.add_typer(catalogue_app.rules, name="rules", rich_help_panel=_NAMES)
 
 
 def _version(wanted: bool) -> None:

@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from oodml.cli.split_existing import ladder_there, made_or_kept
 from oodml.cli.split_inputs import (
+    backbone_for,
     data_of,
     data_of_file,
+    feature_arguments,
     features_of,
     generator_options,
     names,
     numbers,
     superclasses_of,
+    whole_numbers,
 )
 from oodml.cli.split_parts import print_parts
 from oodml.cli.split_printing import print_diff, print_ladder, print_measurement
-from oodml.core.errors import IntegrityError, UsageError
+from oodml.core.errors import IntegrityError
 
 app = typer.Typer(
     no_args_is_help=True, help="Make, check and compare ladders of class splits of growing shift."
 )
 
 LadderArgument = Annotated[Path, typer.Argument(help="Folder of a ladder, or its ladder.json.")]
-BackboneOption = Annotated[str, typer.Option(help="Backbone whose features carry the shift.")]
+BackboneOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Backbone whose features carry the shift [tf_efficientnet_lite0; identity for vectors]."
+    ),
+]
+DataOption = Annotated[
+    str | None, typer.Option(help="Data set, or path of one, to take features of [the ladder's].")
+]
 OverwriteOption = Annotated[
     str, typer.Option(help="never: refuse, missing: keep what is there, always.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-_DEFAULT_BACKBONE = "tf_efficientnet_lite0"
 
 
 @app.command("list")
@@ -41,16 +52,28 @@ def list_command(as_json: JsonOption = False) -> None:
 
 @app.command()
 def make(
-    dataset: Annotated[str, typer.Argument(help="Data set (oodml data list).")],
-    generator: Annotated[str, typer.Option(help="Ladder generator (oodml split list).")] = "target",
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="Data set (oodml data list), a folder with a folder of images a class, or a "
+            "Parquet file of vectors (id, embedding, label).",
+        ),
+    ],
+    generator: Annotated[
+        str, typer.Option(help="Ladder generator (oodml generators list).")
+    ] = "target",
     levels: Annotated[
         int | None, typer.Option(help="Number of levels [one a step or target, else 6].")
     ] = None,
-    backbone: BackboneOption = _DEFAULT_BACKBONE,
+    backbone: BackboneOption = None,
     image_size: Annotated[int | None, typer.Option(help="Side of the images in pixels.")] = None,
     device: Annotated[str, typer.Option(help="Device for the backbone.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="Folder to write [splits/DATASET/NAME].")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the ladder.")] = None,
+    dataset_name: Annotated[
+        str | None, typer.Option(help="Name of a data set given by path [the folder's or file's].")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     targets: Annotated[str | None, typer.Option(help="Shift values wanted: 10,20,30.")] = None,
     steps: Annotated[
@@ -79,41 +102,62 @@ def make(
     as_json: JsonOption = False,
 ) -> None:
     """Make a ladder of class splits of growing shift."""
+    from oodml.datasets.given import given_data
+    from oodml.features import extract_features
+    from oodml.runs.plan.spec import PROTOCOL_VERSION
     from oodml.shift import generate_ladder
-    from oodml.shift.rules import LadderRules
+    from oodml.shift.generators import create_generator
+    from oodml.shift.rules import LadderRules, step_names
 
-    given: dict[str, Any] = {
-        "levels": levels,
-        "targets": numbers("--targets", targets),
-        "steps": names(steps),
-    }
-    ladder_name = name or f"{generator}-{LadderRules(**given).level_count}"
-    folder = out or Path("splits") / dataset / ladder_name
-    if not may_write(folder, overwrite, as_json):
-        return
-    loaded, table = features_of(dataset, backbone, image_size, device)
-    ladder = generate_ladder(
-        table,
-        generator=generator,
-        superclass_of=loaded.superclass_of,
-        default_split=loaded.default_split,
-        **given,
+    targeted = numbers("--targets", targets)
+    rules = LadderRules(
+        levels=levels,
+        targets=None if targeted is None else tuple(targeted),
+        steps=step_names(names(steps)),
         keep_superclasses=keep_superclasses,
-        pinned_train=pin_train or (),
-        pinned_test=pin_test or (),
+        pinned_train=tuple(pin_train or ()),
+        pinned_test=tuple(pin_test or ()),
         min_images=min_images,
         image_tolerance=image_tolerance,
         remove_classes=remove_classes,
         val_fraction=val_fraction,
-        shots=[int(value) for value in numbers("--shots", shots) or ()],
+        shots=tuple(whole_numbers("--shots", shots)),
         episodes=episodes,
         seed=seed,
-        name=ladder_name,
-        dataset=loaded.name,
-        dataset_fingerprint=loaded.fingerprint,
-        **generator_options(option or []),
     )
-    ladder.save(folder)
+    options = generator_options(option or [])
+    chosen = create_generator(generator, **options)
+    given = given_data(data, dataset_name)
+    ladder_name = name or f"{generator}-{rules.level_count}"
+    folder = out or Path("splits") / given.name / ladder_name
+    there = ladder_there(folder, overwrite)
+    loaded = given.load()
+    network = backbone_for(loaded, backbone)
+    arguments = {
+        "name": ladder_name,
+        "dataset": loaded.name,
+        "features": feature_arguments(loaded, network, image_size),
+        "generator": generator,
+        "options": chosen.parameters,
+        "rules": {**rules.parameters, "levels": rules.level_count},
+        "protocol": PROTOCOL_VERSION,
+    }
+    ladder = made_or_kept(
+        folder,
+        there,
+        arguments,
+        lambda: generate_ladder(
+            extract_features(loaded, network, image_size=image_size, device=device),
+            generator=generator,
+            superclass_of=loaded.superclass_of,
+            default_split=loaded.default_split,
+            **rules.parameters,
+            name=ladder_name,
+            dataset=loaded.name,
+            dataset_fingerprint=loaded.fingerprint,
+            **options,
+        ),
+    )
     print_ladder(ladder, folder, as_json)
 
 
@@ -135,6 +179,7 @@ def check(
     recompute: Annotated[
         bool, typer.Option(help="Extract the features again and recompute every shift value.")
     ] = False,
+    dataset: DataOption = None,
     device: Annotated[str, typer.Option(help="Device for the backbone.")] = "auto",
 ) -> None:
     """Check hash, disjointness, counts, episodes; shift values where features are given."""
@@ -145,7 +190,8 @@ def check(
     problems = structural_problems(found)
     means = None
     if features is not None or recompute:
-        means = data_of(found, features, label_column, None, None, device).means()
+        data = data_of(found, features, label_column, None, None, device, dataset)
+        means = data.means()
         problems += shift_problems(found, means)
     if problems:
         raise IntegrityError(f"{ladder}: {len(problems)} problem(s)\n  " + "\n  ".join(problems))
@@ -165,6 +211,7 @@ def measure(
         Path | None, typer.Option(help="Embeddings Parquet with a label column instead.")
     ] = None,
     label_column: Annotated[str, typer.Option(help="Label column of --features.")] = "label",
+    dataset: DataOption = None,
     max_images: Annotated[
         int, typer.Option(help="Images a side for measures on images.", min=2)
     ] = 2048,
@@ -177,7 +224,7 @@ def measure(
 
     found = load_ladder(ladder)
     names = None if measure == "all" else [part for part in measure.split(",") if part]
-    data = data_of(found, features, label_column, backbone, image_size, device)
+    data = data_of(found, features, label_column, backbone, image_size, device, dataset)
     result = measure_ladder(found, data, names, max_images=max_images)
     seen = features.name if features else backbone or str(found.features.get("backbone", ""))
     print_measurement(found, result, seen, as_json)
@@ -196,6 +243,7 @@ def plot(
     backbone: Annotated[
         str | None, typer.Option(help="Backbone for the map [the ladder's own].")
     ] = None,
+    dataset: DataOption = None,
     classes_map: Annotated[
         bool, typer.Option("--map/--no-map", help="Draw the map of the classes.")
     ] = True,
@@ -209,8 +257,9 @@ def plot(
     folder = out or (ladder if ladder.is_dir() else ladder.parent)
     means = None
     if classes_map:
-        means = data_of(found, features, label_column, backbone, None, device).means()
-    written = plot_ladder(found, folder, means=means, superclass_of=superclasses_of(found.dataset))
+        means = data_of(found, features, label_column, backbone, None, device, dataset).means()
+    superclass_of = superclasses_of(dataset or found.dataset)
+    written = plot_ladder(found, folder, means=means, superclass_of=superclass_of)
     for path in written:
         typer.echo(path)
 
@@ -224,8 +273,10 @@ def import_(
         typer.Option("--format", help="A format of `oodml split list` [told from the file]."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the ladder.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Data set to measure the shift on.")] = None,
-    backbone: BackboneOption = _DEFAULT_BACKBONE,
+    dataset: Annotated[
+        str | None, typer.Option(help="Data set, or path of one, to measure the shift on.")
+    ] = None,
+    backbone: BackboneOption = None,
     image_size: Annotated[int | None, typer.Option(help="Side of the images in pixels.")] = None,
     features: Annotated[
         Path | None, typer.Option(help="Embeddings Parquet to measure the shift on.")
@@ -244,27 +295,46 @@ def import_(
     """Read class splits of the ooDML authors, of OML, or plain class lists."""
     from dataclasses import replace
 
+    from oodml.core.hashing import sha256_file
+    from oodml.datasets.given import given_data
+    from oodml.runs.plan.spec import PROTOCOL_VERSION
     from oodml.shift.distance.labelled import LabelledFeatures
     from oodml.shift.formats import ladder_of_draft, read_split_file
     from oodml.shift.formats.id_map import read_id_map, with_mapped_ids
     from oodml.shift.ladder.episode_ids import episode_id_problem
 
-    if not may_write(out, overwrite, as_json):
-        return
-    draft = read_split_file(file, dataset or "", kind)
+    there = ladder_there(out, overwrite)
+    draft = read_split_file(file, given_data(dataset).name if dataset else "", kind)
     draft = replace(draft, name=name or draft.name)
     if id_map is not None:
         draft = with_mapped_ids(draft, read_id_map(id_map))
-    data, fingerprint = None, ""
+    data, key, fingerprint = None, "", ""
     if features is not None:
-        data = data_of_file(features, label_column)
+        data, key = data_of_file(features, label_column), sha256_file(features)
     elif dataset is not None:
         loaded, table = features_of(dataset, backbone, image_size, device)
-        data, fingerprint = LabelledFeatures.of(table), loaded.fingerprint
-    ladder = ladder_of_draft(
-        draft, data, dataset_fingerprint=fingerprint, val_fraction=val_fraction, seed=seed
+        data, key, fingerprint = LabelledFeatures.of(table), table.key, loaded.fingerprint
+    arguments = {
+        "name": draft.name,
+        "dataset": draft.dataset,
+        "dataset_fingerprint": fingerprint,
+        "features": key,
+        "label_column": label_column if features else None,
+        "file": sha256_file(file / "ladder.json" if file.is_dir() else file),
+        "format": kind,
+        "id_map": sha256_file(id_map) if id_map else None,
+        "val_fraction": val_fraction,
+        "seed": seed,
+        "protocol": PROTOCOL_VERSION,
+    }
+    ladder = made_or_kept(
+        out,
+        there,
+        arguments,
+        lambda: ladder_of_draft(
+            draft, data, dataset_fingerprint=fingerprint, val_fraction=val_fraction, seed=seed
+        ),
     )
-    ladder.save(out)
     print_ladder(ladder, out, as_json)
     if data is not None and data.image_ids is not None:
         problem = episode_id_problem(ladder, data.image_ids, file=out)
@@ -310,17 +380,3 @@ def diff(
     print_diff(found, as_json)
     if not found.same_splits:
         raise typer.Exit(1)
-
-
-def may_write(folder: Path, overwrite: str, as_json: bool) -> bool:
-    """Whether to make the ladder; prints the one that is there for ``missing``."""
-    from oodml.shift import load_ladder
-
-    if overwrite not in ("never", "missing", "always"):
-        raise UsageError(f"--overwrite {overwrite!r}: expected never, missing or always")
-    if not (folder / "ladder.json").exists() or overwrite == "always":
-        return True
-    if overwrite == "never":
-        raise UsageError(f"{folder} has a ladder already; --overwrite always replaces it")
-    print_ladder(load_ladder(folder), folder, as_json)
-    return False

@@ -10,19 +10,44 @@ from typing import TYPE_CHECKING, Any
 from oodml.core.errors import DataError, IntegrityError, OodmlError, UsageError
 
 if TYPE_CHECKING:
+    from oodml.datasets import ClassDataset
+    from oodml.features import FeatureTable
     from oodml.shift.distance.labelled import LabelledFeatures
     from oodml.shift.ladder.model import Ladder
 
 
+def backbone_for(dataset: ClassDataset, backbone: str | None) -> str:
+    """The backbone asked for; else the one that fits: vectors are taken as they are."""
+    from oodml.features.registry import DEFAULT_BACKBONE
+
+    return backbone or (DEFAULT_BACKBONE if dataset.vectors is None else "identity")
+
+
 def features_of(
-    dataset: str, backbone: str, image_size: int | None, device: str
-) -> tuple[Any, Any]:
-    """A data set and its feature table."""
-    from oodml.datasets import load_dataset
+    dataset: str, backbone: str | None, image_size: int | None, device: str
+) -> tuple[ClassDataset, FeatureTable]:
+    """A data set, by name or path, and its feature table."""
+    from oodml.datasets.given import given_data
     from oodml.features import extract_features
 
-    loaded = load_dataset(dataset)
-    return loaded, extract_features(loaded, backbone, image_size=image_size, device=device)
+    loaded = given_data(dataset).load()
+    chosen = backbone_for(loaded, backbone)
+    return loaded, extract_features(loaded, chosen, image_size=image_size, device=device)
+
+
+def feature_arguments(
+    dataset: ClassDataset, backbone: str, image_size: int | None
+) -> dict[str, Any]:
+    """What the features of a data set depend on, before they are computed; plain JSON."""
+    from oodml.features import create_backbone
+    from oodml.features.extract import preprocessing_for
+    from oodml.features.key import feature_inputs
+    from oodml.features.registry import backbone_code
+
+    network = create_backbone(backbone)
+    preprocessing = preprocessing_for(dataset, network, image_size)
+    code = backbone_code(backbone)
+    return feature_inputs(dataset.fingerprint, network, preprocessing, "float32", code=code)
 
 
 def data_of(
@@ -32,23 +57,28 @@ def data_of(
     backbone: str | None,
     image_size: int | None,
     device: str,
+    dataset: str | None = None,
 ) -> LabelledFeatures:
-    """Features of the ladder's classes: of a file, or of a backbone (the ladder's own if None)."""
+    """Features of the ladder's classes: of a file, or of a backbone (the ladder's own if None).
+
+    Args:
+        dataset: name or path of the data set; None for the one the ladder names.
+    """
     if features is not None:
         return data_of_file(features, label_column)
     from oodml.shift.distance.labelled import LabelledFeatures
 
     own = ladder.features.get("backbone")
-    if not ladder.dataset or not (backbone or own):
+    if not (dataset or ladder.dataset) or not (backbone or own):
         raise UsageError(
             "the ladder names no data set or backbone to take features of; give --features"
         )
     if image_size is None and backbone in (None, own):
         image_size = (ladder.features.get("preprocessing") or {}).get("size")
-    loaded, table = features_of(ladder.dataset, str(backbone or own), image_size, device)
+    loaded, table = features_of(dataset or ladder.dataset, str(backbone or own), image_size, device)
     if ladder.dataset_fingerprint and loaded.fingerprint != ladder.dataset_fingerprint:
         raise IntegrityError(
-            f"data set {ladder.dataset!r} has fingerprint {loaded.fingerprint[:16]}, the ladder "
+            f"data set {loaded.name!r} has fingerprint {loaded.fingerprint[:16]}, the ladder "
             f"was made for {ladder.dataset_fingerprint[:16]}"
         )
     return LabelledFeatures.of(table)
@@ -68,10 +98,10 @@ def data_of_file(path: Path, label_column: str) -> LabelledFeatures:
 
 def superclasses_of(dataset: str) -> Mapping[str, str] | None:
     """Superclasses of a data set, None when it is not at hand: the picture goes without them."""
-    from oodml.datasets import load_dataset
+    from oodml.datasets.given import given_data
 
     try:
-        return load_dataset(dataset).superclass_of
+        return given_data(dataset).load().superclass_of
     except OodmlError:
         return None
 
@@ -83,6 +113,14 @@ def numbers(flag: str, text: str | None) -> list[float] | None:
         return [float(part) for part in text.split(",") if part.strip()]
     except ValueError:
         raise UsageError(f"{flag} {text!r}: expected numbers with commas between them") from None
+
+
+def whole_numbers(flag: str, text: str) -> list[int]:
+    """Whole numbers with commas between them."""
+    found = numbers(flag, text) or []
+    if any(value != int(value) for value in found):
+        raise UsageError(f"{flag} {text!r}: expected whole numbers with commas between them")
+    return [int(value) for value in found]
 
 
 def names(given: list[str] | None) -> list[str] | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from oodml.core.errors import DataError
+from oodml.core.errors import DataError, UsageError
 from oodml.core.files import write_json
 from oodml.core.progress import progress_task
 from oodml.datasets import ClassDataset
@@ -50,6 +50,7 @@ def fill_features(
 
     Raises:
         DataError: an image that cannot be read; a row that is not finite.
+        UsageError: rows of another length than ``dim``.
     """
     rows = len(dataset.image_ids)
     matrix, done = _open_partial(partial, stamp, rows, dim)
@@ -64,6 +65,11 @@ def fill_features(
                 raise DataError(
                     f"backbone {name!r} gives NaN or infinite features for image "
                     f"{dataset.image_ids[bad]!r}; try precision float32"
+                )
+            if block.shape[1] != dim:
+                raise UsageError(
+                    f"backbone {name!r} declares {dim} features and gives {block.shape[1]} at "
+                    f"{preprocessing.size} pixels; use another image size or mend its recipe"
                 )
             matrix[start : start + len(block)] = block
             if number % _FLUSH_EVERY == 0:

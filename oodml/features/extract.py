@@ -13,7 +13,6 @@ from filelock import FileLock
 
 from oodml.core.errors import IntegrityError, UsageError
 from oodml.core.files import oodml_home
-from oodml.core.hashing import sha256_json
 from oodml.core.progress import console
 from oodml.datasets import ClassDataset
 from oodml.features.backbone import Backbone
@@ -22,6 +21,7 @@ from oodml.features.engines import Engine, EngineUnfit, candidates
 from oodml.features.engines.choice import AUTO, not_this_one
 from oodml.features.engines.precision import PRECISIONS, fabric_of
 from oodml.features.engines.verdicts import build_or_recall
+from oodml.features.key import feature_inputs, feature_key, with_engine
 from oodml.features.preprocessing import Preprocessing
 from oodml.features.registry import DEFAULT_BACKBONE, backbone_code, create_backbone
 from oodml.features.table import FeatureTable, finish_cache, open_cache
@@ -66,18 +66,11 @@ def extract_features(
     """
     place = fabric_of(device, precision).device
     network = create_backbone(backbone)
-    preprocessing = _preprocessing(dataset, network, image_size)
+    preprocessing = preprocessing_for(dataset, network, image_size)
     engines = candidates(engine, place, precision)
-    inputs = {
-        "dataset": dataset.name,
-        "dataset_fingerprint": dataset.fingerprint,
-        "backbone": network.name,
-        "weights_sha256": network.weights_sha256(),
-        "preprocessing": preprocessing.as_manifest() if preprocessing else None,
-        "precision": precision,
-    }
-    if code := backbone_code(backbone):
-        inputs["code"] = code
+    inputs = feature_inputs(
+        dataset.fingerprint, network, preprocessing, precision, code=backbone_code(backbone)
+    )
     if preprocessing is None:
         return _cached(dataset, network, inputs, partial(_fill_with_vectors, dataset))
     for candidate in engines:
@@ -85,15 +78,20 @@ def extract_features(
             _fill, dataset, network, preprocessing, candidate, place, precision, batch_size
         )
         try:
-            return _cached(dataset, network, {**inputs, "engine": candidate.identity()}, fill)
+            return _cached(dataset, network, with_engine(inputs, candidate), fill)
         except EngineUnfit as error:
             not_this_one(engine, candidate, f"backbone {network.name!r}", str(error))
     raise AssertionError("the torch engine is never unfit")
 
 
-def _preprocessing(
+def preprocessing_for(
     dataset: ClassDataset, network: Backbone, image_size: int | None
 ) -> Preprocessing | None:
+    """What the items of a data set go through; None for vectors.
+
+    Raises:
+        UsageError: a backbone on images for vectors, or the other way round.
+    """
     if network.preprocessing is None:
         if dataset.vectors is None:
             raise UsageError(
@@ -111,8 +109,7 @@ def _cached(
     dataset: ClassDataset, network: Backbone, inputs: dict[str, Any], fill: Fill
 ) -> FeatureTable:
     """The table of the entry that ``inputs`` name; ``fill`` makes it where there is none."""
-    # The name is for people; equal content under two names may share features.
-    key = sha256_json({k: v for k, v in inputs.items() if k != "dataset"})
+    key = feature_key(inputs)
     folder = oodml_home() / "features" / dataset.name / f"{network.name}-{key[:16]}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     rows = len(dataset.image_ids)
@@ -126,7 +123,8 @@ def _cached(
             unfinished = folder.with_name(folder.name + ".partial")
             how = fill(unfinished, key)
             about = {"pretraining": network.pretraining, "key": key, "rows": rows}
-            finish_cache(unfinished, {**inputs, **how, **about})
+            # The name is for people; equal content under two names may share features.
+            finish_cache(unfinished, {"dataset": dataset.name, **inputs, **how, **about})
             (unfinished / "progress.json").unlink(missing_ok=True)
             unfinished.rename(folder)
             features, manifest = open_cache(folder, key, rows)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import IntegrityError, OodmlError
-from oodml.core.files import read_json
+from oodml.core.files import oodml_home, read_json
 from oodml.core.hashing import sha256_file
 from oodml.core.sealed import opened, write_sealed
 
@@ -41,6 +41,19 @@ class FeatureTable:
     @property
     def key(self) -> str:
         return str(self.manifest["key"])
+
+
+def cached_features() -> list[tuple[Path, dict[str, Any]]]:
+    """Folder and manifest of every entry of the cache, sorted by folder; damaged ones are left out."""
+    found = []
+    for path in sorted((oodml_home() / "features").glob(f"*/*/{_MANIFEST}")):
+        try:
+            manifest = read_json(path)
+        except OodmlError:
+            continue
+        if isinstance(manifest, dict) and "key" in manifest:
+            found.append((path.parent, manifest))
+    return found
 
 
 def finish_cache(folder: Path, manifest: dict[str, Any]) -> None:

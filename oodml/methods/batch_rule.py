@@ -69,9 +69,14 @@ def register_batch_rule(name: str) -> Callable[[R], R]:
     return _rules.register_class(name)
 
 
+def batch_rule_class(name: str) -> type[BatchRule]:
+    """The class registered as ``name``; UsageError with near names when there is none."""
+    return _rules.get(name)
+
+
 def create_batch_rule(name: str, **parameters: object) -> BatchRule:
     """A rule by name; UsageError with near names when there is none."""
-    return _rules.get(name)(**parameters)
+    return batch_rule_class(name)(**parameters)
 
 
 def list_batch_rules() -> list[str]:

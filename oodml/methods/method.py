@@ -48,6 +48,14 @@ class Method(Parametrised):
         """A head [n, F] -> [n, D] in closed form from training rows [n, F] and labels 0..C-1."""
         raise NotImplementedError(f"method {self.name!r} is not fitted")
 
+    def unfitted_head(self, features: int) -> nn.Module:
+        """A head of the kind that ``fit`` gives on rows of this length, to load weights into.
+
+        By default one that is fitted to noise; a method that knows its head's kind says it.
+        """
+        rows = np.random.default_rng(0).normal(size=(16, features)).astype(np.float32)
+        return self.fit(rows, np.arange(16, dtype=np.int64) % 2)
+
     def terms(self, dims: Dims) -> dict[str, Term]:
         """The summands of the loss by name, for the sizes at hand."""
         raise NotImplementedError(f"method {self.name!r} declares no terms")

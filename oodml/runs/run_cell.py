@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from oodml.core.code import code_ids
 from oodml.core.errors import IntegrityError, OodmlError
 from oodml.core.randomness import seed_all
+from oodml.methods import Method
 from oodml.runs.machine import hardware, package_versions
 from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.methods import create_planned
@@ -83,6 +85,27 @@ def run_cell(
     return _incomplete(failed) if failed else None
 
 
+def method_of(cell: Cell) -> Method:
+    """The cell's method; IntegrityError where its code is not the one the cell was planned with."""
+    method = create_planned(cell.method, cell.hyper_parameters)
+    if method.full_version != cell.method_version:
+        raise IntegrityError(
+            f"method {cell.method!r} has version {method.full_version} here, the plan was "
+            f"made with {cell.method_version}; run the benchmark again"
+        )
+    _check_code(cell, method.parts)
+    return method
+
+
+def _check_code(cell: Cell, parts: Iterable[Any]) -> None:
+    """IntegrityError where the source of a part is not what it was when the cell was planned."""
+    for part, found in code_ids(parts).items():
+        if cell.code.get(part) != found:
+            raise IntegrityError(
+                f"the source of {part} is not what the plan was made with; run the benchmark again"
+            )
+
+
 def _model(
     cell: Cell,
     split: Split,
@@ -92,12 +115,7 @@ def _model(
     on_step: OnStep | None,
 ) -> TrainedModel | None:
     """The cell's model: trained, fitted, or taken from the cell that shares its training."""
-    method = create_planned(cell.method, cell.hyper_parameters)
-    if method.full_version != cell.method_version:
-        raise IntegrityError(
-            f"method {cell.method!r} has version {method.full_version} here, the plan was "
-            f"made with {cell.method_version}; run the benchmark again"
-        )
+    method = method_of(cell)
     if method.fits:
         return fit_cell(cell, method, split, bench)
     if not method.trains:
@@ -126,6 +144,7 @@ def _run_tasks(
                     f"version {task.version} here, the plan was made with {entry['version']}"
                 )
             seed_all(cell.shared_seed("task", name))  # for what draws from a global generator
+            _check_code(cell, task.parts)
             output = task.run(context)
         except OodmlError as error:
             failed[name] = str(error)

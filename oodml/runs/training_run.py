@@ -86,11 +86,14 @@ class TrainedModel:
     _settings: TrainingSettings
 
     def embed(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Embeddings float32 [n, d] of rows of the data set.
+        """Embeddings float32 [n, d] of rows of the data set."""
+        return self.embed_from(self._bench.source(self._settings), rows)
+
+    def embed_from(self, source: ItemSource, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Embeddings float32 [n, d] of rows of any source in the mode the model was trained in.
 
         A whole network over many images runs in an inference engine, as feature extraction does.
         """
-        source = self._bench.source(self._settings)
         if self._settings.mode == "head" or len(rows) < _ENGINE_ROWS:
             return embed(self._embedder, source, rows, self._bench.fabric(self._settings))
         batches = source.evaluation_batches(rows)
@@ -213,10 +216,21 @@ def fit_cell(cell: Cell, method: Method, split: Split, bench: Workbench) -> Trai
     """A method in closed form, fitted to the cached features of train and val items."""
     items = joined([split.train, split.val])
     seed_all(derived_seed("weights", cell.training_seed))
-    head = method.fit(np.asarray(bench.features[items.rows]), items.labels)
+    return _fitted(method, bench, method.fit(np.asarray(bench.features[items.rows]), items.labels))
+
+
+def fitted_before(method: Method, bench: Workbench, weights: Path) -> TrainedModel:
+    """The model of a finished cell whose method was fitted, from its weights."""
+    model = _fitted(method, bench, method.unfitted_head(bench.features.shape[1]))
+    model._embedder.load_state_dict(load_file(weights))
+    return model
+
+
+def _fitted(method: Method, bench: Workbench, head: nn.Module) -> TrainedModel:
     width = bench.features.shape[1]
     settings = TrainingSettings(input_length=0.0)
-    return TrainedModel(None, method, Embedder(nn.Identity(), head, width, width), bench, settings)
+    embedder = Embedder(nn.Identity(), head, width, width).eval()
+    return TrainedModel(None, method, embedder, bench, settings)
 
 
 def _fresh(method: Method, bench: Workbench, settings: TrainingSettings, classes: int) -> Embedder:

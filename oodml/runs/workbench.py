@@ -45,8 +45,14 @@ class Workbench:
     _sources: dict[tuple[float, bool], AugmentedImages] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def open(cls, folder: Path, setting: Setting, device: str = "auto") -> Workbench:
-        """Open a prepared setting, its ladder by its hash. Neither data set nor backbone is loaded.
+    def open(
+        cls, folder: Path, setting: Setting, device: str = "auto", *, features: bool = True
+    ) -> Workbench:
+        """Open a prepared setting. Neither data set nor backbone is loaded, and its ladder is
+        taken by its hash.
+
+        Args:
+            features: False for no rows [0, D], to embed other items where the cache is gone.
 
         Raises:
             IntegrityError: features or ladder are missing, or not the plan's.
@@ -64,7 +70,8 @@ class Workbench:
                 f"{folder / setting.ladder_folder}: ladder {ladder.sha256[:12]} with content "
                 f"{found[:12]}, the plan was made with {setting.ladder_sha256[:12]}; `oodml run` makes it again"
             )
-        rows = matrix.open(len(items.ids))
+        none = np.empty((0, matrix.dim), np.float32)
+        rows = matrix.open(len(items.ids)) if features else none
         return cls(setting, items, rows, ladder, device, matrix.weights_sha256)
 
     def splits(self, condition: str, level: int) -> list[Split]:

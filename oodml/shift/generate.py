@@ -9,7 +9,7 @@ from oodml.shift.build import AboutData, build_ladder
 from oodml.shift.distance.labelled import LabelledFeatures
 from oodml.shift.generators import create_generator
 from oodml.shift.ladder.model import Ladder
-from oodml.shift.rules import DEFAULT_GENERATOR, DEFAULTS, LadderRules, step_names
+from oodml.shift.rules import DEFAULT_GENERATOR, DEFAULTS, LadderRules, step_names, target_values
 
 
 def generate_ladder(
@@ -86,6 +86,12 @@ def generate_ladder(
     >>> [(len(level.train), len(level.val), len(level.test)) for level in ladder.levels]
     [(7, 3, 10), (7, 3, 10), (7, 3, 10)]
 
+    Levels at given shifts, one a target:
+
+    >>> ladder = generate_ladder(features, labels, targets=[4, 9])
+    >>> [(level.target, round(level.shift, 1)) for level in ladder.levels]
+    [(4.0, 4.0), (9.0, 9.0)]
+
     Levels that are steps of the papers' generator:
 
     >>> ladder = generate_ladder(features, labels, generator="oodml", steps=["-2", "0", "4"])
@@ -94,7 +100,7 @@ def generate_ladder(
     """
     rules = LadderRules(
         levels=levels,
-        targets=None if targets is None else tuple(float(value) for value in targets),
+        targets=target_values(targets),
         steps=step_names(steps),
         keep_superclasses=keep_superclasses,
         pinned_train=tuple(pinned_train),

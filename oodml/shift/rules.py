@@ -98,6 +98,24 @@ def step_names(given: Any) -> tuple[str, ...] | None:
     return tuple(str(step) for step in steps)
 
 
+def target_values(given: Any) -> tuple[float, ...] | None:
+    """Shift values out of a list of numbers; None stays None.
+
+    Raises:
+        UsageError: anything else.
+    """
+    if given is None:
+        return None
+    try:
+        if isinstance(given, str):
+            raise TypeError
+        return tuple(float(value) for value in given)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"targets: expected a list of numbers such as [10, 20], got {given!r}"
+        ) from None
+
+
 def _check_steps(rules: LadderRules) -> None:
     steps = rules.steps or ()
     if not steps:
@@ -122,7 +140,9 @@ def _check_targets(targets: tuple[float, ...], levels: int) -> None:
     if not targets:
         raise UsageError("targets are empty; name at least one, or leave them out")
     if len(targets) != levels:
-        raise UsageError(f"{len(targets)} targets for {levels} levels; one a level")
+        raise UsageError(
+            f"levels is {levels}, but {len(targets)} targets are given; leave levels out"
+        )
     growing = list(targets) == sorted(set(targets))
     if not np.isfinite(targets).all() or not growing or targets[0] < 0:
         raise UsageError(f"targets {list(targets)} must be growing, finite and not negative")

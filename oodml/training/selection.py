@@ -112,9 +112,14 @@ def register_selection_rule(name: str) -> Callable[[S], S]:
     return _registry.register_class(name)
 
 
+def selection_rule_class(name: str) -> type[SelectionRule]:
+    """The class registered as ``name``; UsageError with near names when there is none."""
+    return _registry.get(name)
+
+
 def create_selection_rule(name: str, **options: object) -> SelectionRule:
     """A fresh rule; UsageError with near names when there is none."""
-    return _registry.get(name)(**options)
+    return selection_rule_class(name)(**options)
 
 
 def list_selection_rules() -> list[str]:

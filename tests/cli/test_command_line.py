@@ -81,12 +81,3 @@ def test_methods_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> Non
     assert shown["hyper_parameters"]["sec_weight"]["default"] == 1.0
     assert run_command(["methods", "show", "triplet"]) == 0
     assert "margin" in capsys.readouterr().out
-
-
-def test_the_benchmarks_that_ship_can_be_read() -> None:
-    from oodml.runs import load_spec
-
-    specs = sorted((ROOT / "benchmarks").glob("*.toml"))
-    assert specs
-    for path in specs:
-        assert load_spec(path).methods

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from oodml.cli import run_command
 from oodml.core.vectors import VectorTable, write_vectors
+from oodml.runs.plan import packaged
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -51,25 +53,32 @@ def test_shell_commands_run(
         {"label": tuple(f"c{i % 8}" for i in range(40))},
     )
     write_vectors(tmp_path / "embeddings.parquet", table)
-    for name in ("a", "b"):
+    for name in ("a", "b", "c", "d", "e", "f"):
         (tmp_path / "photos" / name).mkdir(parents=True)
         for number in range(3):
             pixels = rng.integers(0, 255, (16, 16, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.png")
-    demo = (ROOT / "benchmarks" / "demo.toml").read_text()
+    demo = packaged.packaged_spec("demo").read_text()
     quick = re.sub(r"^steps = \d+", "steps = 2", demo, flags=re.MULTILINE)
     quick = quick.replace('"glyphs"', '"toy"').replace('"tf_efficientnet_lite0"', '"identity"')
     quick = re.sub(r"^image_size.*$", "", quick, flags=re.MULTILINE)
-    (tmp_path / "benchmarks").mkdir()
-    (tmp_path / "benchmarks" / "demo.toml").write_text(quick)
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "demo.toml").write_text(quick)
+    monkeypatch.setattr(packaged, "_FOLDER", tmp_path / "specs")
     lines = [line for block in blocks("README.md", "sh") for line in block.splitlines()]
     commands = [shlex.split(line)[1:] for line in lines if line.startswith("oodml ")]
     assert len(commands) > 10
     for command in commands:
         if "cub200" in " ".join(command):
             continue  # needs the real archive: tests/datasets covers it
+        if command[0] == "embed":
+            cells = json.loads((tmp_path / "runs" / "demo" / "plan.json").read_text())["cells"]
+            run_id = next(cell["run_id"] for cell in cells if cell["method"] == "triplet")
+            command = [word.replace("RUN_ID", run_id).replace("photos/", "toy") for word in command]
         command = ["toy" if word == "glyphs" else word for word in command]
-        if command[:2] == ["split", "make"]:
+        if command[:3] == ["split", "make", "photos/"]:
+            command += ["--backbone", "conv4"]
+        if "--image-size" in command:
             place = command.index("--image-size")
             command[place : place + 2] = ["--backbone", "identity"]
         assert run_command(command) == 0, command

@@ -1,35 +1,26 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import typer
 from shift_reference import clustered
 
-from oodml.cli import split, split_inputs
+from oodml.cli import split
 from oodml.core.vectors import VectorTable, write_vectors
+from oodml.datasets.added import Handed, add_dataset
 from oodml.shift.formats import Origin
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(oodml_home, tmp_path, monkeypatch, capsys):
     """Runs ``oodml split ...`` on a small data set; gives (exit code, stdout, stderr)."""
     features, names, ids = clustered(24, 12, 6)
-    classes = tuple(sorted(set(names)))
-    loaded = SimpleNamespace(
-        name="toy", fingerprint="f" * 64, superclass_of=None, default_split=None
-    )
-    table = SimpleNamespace(
-        features=features,
-        image_ids=tuple(ids),
-        labels=np.searchsorted(classes, names),
-        class_names=classes,
-        manifest={"backbone": "identity", "dataset": "toy", "key": "k"},
-    )
-    monkeypatch.setattr(split_inputs, "features_of", lambda *_: (loaded, table))
-    monkeypatch.setattr(split, "features_of", lambda *_: (loaded, table))
+    table = tmp_path / "data" / "toy.parquet"
+    table.parent.mkdir()
+    write_vectors(table, VectorTable(tuple(ids), features, {"label": tuple(names)}))
+    add_dataset("toy", "vectors", Handed(table=table))
     from oodml.cli import root, run_command
 
     tree = typer.Typer()
@@ -81,7 +72,7 @@ def test_overwrite(run, tmp_path):
     assert code == 2
     assert "--overwrite always" in error
     before = (tmp_path / "ladder.json").read_bytes()
-    assert run(*MAKE, "--out", tmp_path, "--seed", 5, "--overwrite", "missing")[0] == 0
+    assert run(*MAKE, "--out", tmp_path, "--overwrite", "missing")[0] == 0
     assert (tmp_path / "ladder.json").read_bytes() == before
     assert run(*MAKE, "--out", tmp_path, "--seed", 5, "--overwrite", "always")[0] == 0
     assert (tmp_path / "ladder.json").read_bytes() != before
@@ -93,6 +84,8 @@ def test_overwrite(run, tmp_path):
         (("--option", "histori=3"), "did you mean 'history'"),
         (("--option", "history"), "NAME=VALUE"),
         (("--targets", "1,x"), "--targets"),
+        (("--targets", "1,2"), "levels is 3, but 2 targets are given"),
+        (("--shots", "2.5"), "whole numbers"),
         (("--overwrite", "maybe"), "never, missing or always"),
         (("--generator", "nothing"), "unknown generator"),
     ],

@@ -38,11 +38,14 @@ class Whitening(Method):
         values, vectors = np.linalg.eigh(rows.T @ rows / len(rows))
         values = values.clip(min=0.0)
         scale = (values + self.shrinkage * values.mean()) ** -0.5
-        head = UnitLinear(features.shape[1], features.shape[1])
+        head = self.unfitted_head(features.shape[1])
         weight = (vectors * scale) @ vectors.T
         with torch.no_grad():
             head.weight.copy_(torch.from_numpy(weight / np.linalg.norm(weight, 2)))
         return head
+
+    def unfitted_head(self, features: int) -> nn.Linear:
+        return UnitLinear(features, features)
 
 
 class UnitLinear(nn.Linear):

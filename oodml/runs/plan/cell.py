@@ -131,6 +131,16 @@ def run_id_of(plain: Mapping[str, Any]) -> str:
     return sha256_json(identity)[:16]
 
 
+def cell_from_json(plain: Mapping[str, Any]) -> Cell:
+    """A cell as ``asdict`` gave it, of any schema.
+
+    Raises:
+        KeyError, TypeError: not a cell.
+    """
+    # cells of earlier schemas: none shared a training, none knew code of others
+    return Cell(**{"trained_as": plain["condition"], "code": {}, **plain})
+
+
 def identity_fields() -> list[str]:
     """Names of the fields that make a cell what it is."""
     return [one.name for one in fields(Cell) if one.name not in ABOUT]

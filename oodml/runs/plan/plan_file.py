@@ -8,7 +8,7 @@ from pathlib import Path
 from oodml.core.errors import IntegrityError
 from oodml.core.files import read_json
 from oodml.core.sealed import opened, write_sealed
-from oodml.runs.plan.cell import Cell
+from oodml.runs.plan.cell import Cell, cell_from_json
 from oodml.runs.plan.settings import Setting, setting_from_json
 
 PLAN_FILE = "plan.json"
@@ -65,10 +65,7 @@ def read_plan(folder: Path) -> Plan:
         content = opened(path, content, again)
     try:
         settings = tuple(setting_from_json(_without(one, "id")) for one in content["settings"])
-        cells = tuple(
-            Cell(**{"trained_as": one["condition"], "code": {}, **_without(one, "run_id")})
-            for one in content["cells"]
-        )
+        cells = tuple(cell_from_json(_without(one, "run_id")) for one in content["cells"])
         return Plan(content["name"], content["spec_sha256"], settings, cells)
     except (KeyError, TypeError, AttributeError) as error:
         raise IntegrityError(f"{path}: not a plan ({error}); {again}") from None

@@ -33,7 +33,8 @@ class LadderEntry(Section):
     The defaults are those of :func:`oodml.generate_ladder`, but for two that files of schema 1
     promise: generator ``oodml`` with 4 levels, where the function makes 6 with ``target``; and
     ``start``, which the function takes as ``default_split``. ``options`` holds what else the
-    function and its generator take, such as ``targets`` or ``remove_classes``.
+    function and its generator take, such as ``remove_classes``. ``targets = [...]`` is short for
+    ``options.targets``; with ``targets`` or ``steps`` there is one level each.
     """
 
     path: Path | None = None
@@ -52,6 +53,30 @@ class LadderEntry(Section):
     shots: tuple[int, ...] = DEFAULTS.shots
     episodes: int = Field(DEFAULTS.episodes, ge=1)
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_level_each(cls, raw: Any) -> Any:
+        """Targets go to the options; they, or the steps, say how many levels there are."""
+        if not isinstance(raw, dict):
+            return raw
+        values, options = dict(raw), raw.get("options", {})
+        if "targets" in values and isinstance(options, dict):
+            if "targets" in options:
+                raise ValueError("targets stand twice, here and in options; leave one out")
+            options = values["options"] = {**options, "targets": values.pop("targets")}
+        for key, given in (
+            ("steps", values.get("steps")),
+            ("targets", options.get("targets") if isinstance(options, dict) else None),
+        ):
+            if not isinstance(given, list | tuple) or not given:
+                continue
+            levels = values.setdefault("levels", len(given))
+            if levels != len(given):
+                raise ValueError(
+                    f"levels is {levels!r}, but {len(given)} {key} are given; leave levels out"
+                )
+        return values
 
     @property
     def level_count(self) -> int:

@@ -19,6 +19,7 @@ from oodml.core.hashing import sha256_json
 from oodml.runs.plan.conditions import get_condition
 from oodml.runs.plan.explain import explain
 from oodml.runs.plan.methods import PlannedMethod, planned_method
+from oodml.runs.plan.packaged import find_spec
 from oodml.runs.plan.sections import (
     EvaluationSettings,
     FeatureSettings,
@@ -122,7 +123,7 @@ class BenchmarkSpec(Section):
 
 
 def as_spec(spec: BenchmarkSpec | Path | str | dict[str, object]) -> BenchmarkSpec:
-    """A BenchmarkSpec from a path, a dictionary or itself."""
+    """A BenchmarkSpec from a path, the name of one that comes with oodml, a dictionary or itself."""
     if isinstance(spec, BenchmarkSpec):
         return spec
     if isinstance(spec, dict):
@@ -133,10 +134,13 @@ def as_spec(spec: BenchmarkSpec | Path | str | dict[str, object]) -> BenchmarkSp
 def read_name(path: Path | str) -> str:
     """The name in a spec file, whatever else stands in it; its methods need not be known here.
 
+    Args:
+        path: of a spec, or the name of one that comes with oodml.
+
     Raises:
         UsageError: missing file, not TOML, or no name.
     """
-    name = _read_toml(Path(path)).get("name")
+    name = _read_toml(find_spec(path)).get("name")
     if not isinstance(name, str):
         raise UsageError(f"{path}: key 'name' is missing or not a text")
     return name
@@ -145,10 +149,13 @@ def read_name(path: Path | str) -> str:
 def load_spec(path: Path | str) -> BenchmarkSpec:
     """Read and check a spec file.
 
+    Args:
+        path: of a spec, or the name of one that comes with oodml (a file of that name goes first).
+
     Raises:
         UsageError: missing file, not TOML, or a wrong key or value; every one is named.
     """
-    path = Path(path)
+    path = find_spec(path)
     spec = parse_spec(_read_toml(path), str(path))
     # a spec and its ladders travel together, so a path is relative to the spec
     placed = tuple(
