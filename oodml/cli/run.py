@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from oodml.runs.plan.spec import BenchmarkSpec
 
-SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="benchmark spec, a TOML file")]
+SpecArgument = Annotated[
+    Path, typer.Argument(metavar="SPEC", help="a TOML file, or a name of oodml benchmarks list")
+]
 OutOption = Annotated[
     Path | None, typer.Option("--out", help="folder of the benchmark [default: runs/NAME]")
 ]

@@ -10,7 +10,9 @@ import typer
 
 
 def search(
-    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="benchmark spec, a TOML file")],
+    spec: Annotated[
+        Path, typer.Argument(metavar="SPEC", help="a TOML file, or a name of oodml benchmarks list")
+    ],
     grid: Annotated[
         list[str] | None,
         typer.Option(
