@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from oodml._version import __version__
-from oodml.cli import data, eval, methods, metrics, report, run, search, split, verify
+from oodml.cli import cache, data, eval, methods, metrics, report, run, search, split, verify
 
 app = typer.Typer(
     name="oodml",
@@ -18,6 +18,7 @@ app = typer.Typer(
     help="Deep metric learning under growing class shift: splits, runs, exact evaluation, tables.",
 )
 app.add_typer(data.app, name="data")
+app.add_typer(cache.app, name="cache")
 app.add_typer(split.app, name="split")
 app.add_typer(methods.app, name="methods")
 app.add_typer(metrics.app, name="metrics")

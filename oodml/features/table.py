@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from oodml.core.cache_entry import note_use
 from oodml.core.errors import IntegrityError, OodmlError
 from oodml.core.files import read_json, write_json
 from oodml.core.hashing import sha256_file
+from oodml.core.in_use import mark_in_use
 
 SCHEMA_VERSION = 1
 _MATRIX = "features.npy"
@@ -56,7 +58,11 @@ def finish_cache(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def open_cache(folder: Path, key: str, rows: int) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Open a cache entry, or raise IntegrityError when it is missing, torn, stale or altered."""
+    """Open a cache entry and mark it in use.
+
+    Raises:
+        IntegrityError: it is missing, torn, stale or altered.
+    """
     try:
         manifest = read_json(folder / _MANIFEST)
     except OodmlError as error:
@@ -71,6 +77,8 @@ def open_cache(folder: Path, key: str, rows: int) -> tuple[NDArray[np.float32], 
     if sha256_file(matrix) != manifest.get("features_sha256"):
         raise IntegrityError(f"{matrix}: content differs from its hash")
     features = np.load(matrix, mmap_mode="r", allow_pickle=False)
+    mark_in_use(matrix, features)
+    note_use(folder / _MANIFEST)
     if features.ndim != 2 or len(features) != rows or features.dtype != np.float32:
         raise IntegrityError(f"{matrix}: expected float32 rows for {rows} items")
     return features, manifest
