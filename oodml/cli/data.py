@@ -156,9 +156,9 @@ def remove_command(
             {"name": name, "bytes": total, "stays": removed.stays, "features_in_use": in_use}
         )
         return
-    _print_plain(f"removed {name!r}, {readable_bytes(total)} freed{stays}")
+    typer.echo(f"removed {name!r}, {readable_bytes(total)} freed{stays}")
     for path in in_use:
-        _print_plain(f"in use, not removed: {path}; `oodml cache clean` removes it later")
+        typer.echo(f"in use, not removed: {path}; `oodml cache clean` removes it later")
 
 
 def _ask(question: str, name: str) -> None:

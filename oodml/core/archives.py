@@ -6,16 +6,15 @@ declares is never taken for a smaller data set.
 
 from __future__ import annotations
 
-import lzma
-import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from oodml.core.disk_errors import disk_message
-from oodml.core.errors import DataError
+from oodml.core.errors import DataError, OodmlError
 from oodml.core.regular_files import check_regular_file
 from oodml.core.tar_members import tar_compression, tar_members
 from oodml.core.unpack_limits import Limits
@@ -32,35 +31,19 @@ def extract_archive(archive: Path, target: Path) -> int:
 
     Raises:
         DataError: not an archive, a member that leaves ``target``, a link or device, a repeated
-            member, a torn or cut file, or more than fits on the disk (see ``Limits``).
+            member, a torn or cut file, more than fits on the disk (see ``Limits``), or a disk that
+            refuses. The message names the archive, never ``target``.
     """
     check_regular_file(archive)
     try:
         return _extract(archive, target)
-    except DataError:
+    except OodmlError:
         raise
-    except OSError as error:
-        # a decoder's complaint carries no number, the system's does
-        if error.errno is not None:
-            doing = f"unpacking {archive.name}"
-            raise DataError(disk_message(error, doing, target)) from None
-        raise _torn(archive, error) from None
-    except (
-        EOFError,
-        MemoryError,
-        RuntimeError,  # a password, a compression Python lacks
-        ValueError,
-        OverflowError,
-        lzma.LZMAError,
-        tarfile.TarError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise _torn(archive, error) from None
-
-
-def _torn(archive: Path, error: Exception) -> DataError:
-    return DataError(f"{archive}: torn or unreadable ({error}); fetch it again")
+    except Exception as error:
+        # Readers of archives raise almost anything at damaged bytes, down to a seek before the
+        # start of the file; what the disk refuses is told apart where files are written.
+        reason = str(error) or type(error).__name__
+        raise DataError(f"{archive}: torn or unreadable ({reason}); fetch it again") from None
 
 
 def _extract(archive: Path, target: Path) -> int:
@@ -88,18 +71,38 @@ def _write(
     for name, size, source in members:
         limits.admit(size)
         destination = _place(archive, root, name)
-        with open(destination, "xb") as written:
+        with _written(archive, name):
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            written = open(destination, "xb", buffering=0)  # noqa: SIM115 (closed below)
+        with written:
             left = size
-            while piece := source.read(_PIECE):
+            while left >= 0 and (piece := source.read(_PIECE)):
                 left -= len(piece)
-                if left < 0:
-                    break
-                written.write(piece)
+                with _written(archive, name):
+                    _write_all(written, piece)
         if left:
             than = "larger" if left < 0 else "smaller"
             raise DataError(f"{archive}: member {name!r} is {than} than it declares; refused")
         count += 1
     return count
+
+
+@contextmanager
+def _written(archive: Path, name: str) -> Iterator[None]:
+    """What the disk refuses is not the archive's fault."""
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError):
+        raise DataError(f"{archive}: member {name!r} lies below a file; refused") from None
+    except OSError as error:
+        raise DataError(disk_message(error, f"{archive}: member {name!r}", "unpacking it")) from None
+
+
+def _write_all(file: FileIO, piece: bytes) -> None:
+    """A write without a buffer may take a part only; a buffer would complain when it is closed."""
+    left = memoryview(piece)
+    while left:
+        left = left[file.write(left) :]
 
 
 def _place(archive: Path, root: Path, name: str) -> Path:
@@ -112,10 +115,7 @@ def _place(archive: Path, root: Path, name: str) -> Path:
             f"{archive}: member {name!r} lies more than {_DEEPEST} folders deep; refused"
         )
     destination = root.joinpath(*path.parts)
-    if destination.exists():
-        raise DataError(f"{archive}: member {name!r} stands twice; refused")
-    try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise DataError(f"{archive}: member {name!r} lies below a file; refused") from None
+    with _written(archive, name):
+        if destination.exists():
+            raise DataError(f"{archive}: member {name!r} stands twice; refused")
     return destination

@@ -27,12 +27,12 @@ def clear_disk_errors(doing: str, place: Path) -> Iterator[None]:
         # errors of decoders carry no number, and are not the disk's
         if error.errno is None:
             raise
-        raise OodmlError(disk_message(error, doing, place)) from None
+        where = error.filename if isinstance(error.filename, str) else str(place)
+        raise OodmlError(disk_message(error, where, doing)) from None
 
 
-def disk_message(error: OSError, doing: str, place: Path) -> str:
+def disk_message(error: OSError, where: str, doing: str) -> str:
     """One line: which file, what the system says, what to do."""
-    where = error.filename if isinstance(error.filename, str) else str(place)
     if error.errno in _FULL:
         todo = (
             "free some space (`oodml cache list` shows what oodml keeps) "

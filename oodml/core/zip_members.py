@@ -31,6 +31,8 @@ def zip_files(archive: Path, opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     files = []
     for info in entries:
         mode = info.external_attr >> 16
+        if not info.filename:
+            raise zipfile.BadZipFile("a member without a name")
         if info.is_dir():
             if info.file_size or info.compress_size > 2:  # an empty deflate stream has two bytes
                 raise DataError(f"{archive}: folder {info.filename!r} has content; refused")

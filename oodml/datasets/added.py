@@ -123,6 +123,11 @@ def verify_added(name: str) -> list[str]:
 
 def _open(name: str) -> tuple[Kind, Path, Record]:
     record = added_record(name)
+    if record["kind"] not in dataset_kinds():
+        raise OodmlError(
+            f"data set {name!r}: its kind {record['kind']!r} is not known here; install the package "
+            f"that brings it, or `oodml data remove {name}`"
+        )
     kind = dataset_kinds().get(record["kind"])
     unpacked = data_folder() / name / UNPACKED
     source = unpacked if record["source"] is None else Path(record["source"])

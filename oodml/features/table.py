@@ -58,11 +58,7 @@ def finish_cache(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def open_cache(folder: Path, key: str, rows: int) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Open a cache entry and mark it in use.
-
-    Raises:
-        IntegrityError: it is missing, torn, stale or altered.
-    """
+    """Open a cache entry, or raise IntegrityError when it is missing, torn, stale or altered."""
     try:
         manifest = read_json(folder / _MANIFEST)
     except OodmlError as error:

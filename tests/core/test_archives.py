@@ -228,12 +228,33 @@ def test_files_are_bounded_by_what_the_file_system_can_hold(
         extract_archive(archive, tmp_path / "out")
 
 
-def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = packed(tmp_path / "a.tar")
+@pytest.mark.parametrize("ending", FORMATS)
+def test_a_full_disk_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    archive = packed(tmp_path / f"a.{ending}")
 
-    def full(*arguments: object) -> Path:
+    def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(archives, "_place", full)
-    with pytest.raises(DataError, match=r"No space left on device \(while unpacking a\.tar\); free"):
+    monkeypatch.setattr(archives, "_write_all", full)
+    with pytest.raises(DataError, match=r"member 'cat/00\.png': No space left.*; free some") as told:
         extract_archive(archive, tmp_path / "out")
+    assert str(tmp_path / "out") not in str(told.value)
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_whatever_a_reader_raises_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """A seek before the start of the file is an OSError with a number, and not the disk's."""
+    archive = packed(tmp_path / f"a.{ending}")
+    for error in (OSError(22, "Invalid argument"), IndexError("string index"), RecursionError()):
+
+        def broken(*arguments: object, raised: Exception = error) -> None:
+            raise raised
+
+        monkeypatch.setattr(zipfile.ZipExtFile, "read", broken)
+        monkeypatch.setattr(tarfile.ExFileObject, "read", broken)
+        with pytest.raises(DataError, match="torn or unreadable"):
+            extract_archive(archive, tmp_path / f"out{type(error).__name__}")

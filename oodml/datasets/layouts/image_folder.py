@@ -38,13 +38,16 @@ class ImageFolder(FilesKind):
 
     def index(self, root: Path) -> FileIndex:
         base = _descend(root)
-        files = list(files_below(base, _DEEPEST))
+        prefix = base.relative_to(root)
+        found = list(files_below(root, _DEEPEST))
+        within = "" if base == root else f"{prefix.as_posix()}/"
+        files = [name.removeprefix(within) for name in found if name.startswith(within)]
+        outside = [name for name in found if not name.startswith(within)]
         paths = [PurePosixPath(f) for f in files if is_image_name(PurePosixPath(f).name)]
         if not paths:
             raise DataError(f"{root}: no images found; expected DIR/class/image.jpg")
         depth = _class_depth(root, paths)
         _check_no_empty_class(base, depth, paths)
-        prefix = base.relative_to(root)
         images = [
             IndexedImage(_nfc(path), _nfc(path.parent), (prefix / path).as_posix())
             for path in paths
@@ -54,7 +57,7 @@ class ImageFolder(FilesKind):
             images=images,
             card=_CARD,
             superclass_of={name: name.split("/")[0] for name in classes} if depth == 2 else None,
-            notes=_left_out(files),
+            notes=_left_out([*files, *outside]),
         )
 
 

@@ -182,10 +182,15 @@ def _files_below(
                 if depth > 0:
                     below = f"{prefix}{entry.name}/"
                     yield from _files_below(entry, below, depth - 1, (*above, here))
-            elif entry.name != "__MACOSX":
+            elif entry.name != "__MACOSX" or not _is_apples(entry):
                 yield f"{prefix}{entry.name}/"
         else:
             yield prefix + entry.name
+
+
+def _is_apples(folder: Path) -> bool:
+    """Whether all files below are what macOS keeps beside each file (``._x.jpg``)."""
+    return all(path.is_dir() or path.name.startswith("._") for path in folder.rglob("*"))
 
 
 def listed(folder: Path) -> list[Path]:
