@@ -54,16 +54,15 @@ def clean_command(
     for entry in _entries():
         if not _is_chosen(entry, older_than, dataset, everything):
             continue
-        if dry_run:
-            state = "in use" if entry.in_use() else "would be freed"
-        else:
-            state = "freed" if entry.remove() else "in use"
-        rows.append(_row(entry, state))
+        planned = "in use" if entry.in_use() else "would be freed"
+        rows.append(_row(entry, planned if dry_run else entry.remove()))
     if as_json:
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-        return
-    freed = [row for row in rows if row["state"] != "in use"]
-    _print_table(rows, "to be freed" if dry_run else "freed", freed)
+    freed = [row for row in rows if row["state"] in ("freed", "would be freed")]
+    if not as_json:
+        _print_table(rows, "to be freed" if dry_run else "freed", freed)
+    if any(row["state"] == "cannot be deleted" for row in rows):
+        raise typer.Exit(1)
 
 
 def _entries() -> list[CacheEntry]:

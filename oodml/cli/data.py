@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from oodml.cli.data_remove import remove_command
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -127,50 +129,7 @@ def verify_command(
         raise typer.Exit(1)
 
 
-@app.command("remove")
-def remove_command(
-    name: str,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    as_json: _Json = False,
-) -> None:
-    """Forget an added data set, and free what was unpacked for it and computed from it.
-
-    A folder or table that was given by --dir or --table is never touched.
-    """
-    from oodml.core.sizes import readable_bytes
-    from oodml.datasets.removal import plan_removal, remove_added
-    from oodml.features.cache import feature_entries
-
-    plan = plan_removal(name)
-    features = [entry for entry in feature_entries() if entry.dataset == name]
-    size = readable_bytes(plan.bytes + sum(entry.bytes for entry in features))
-    stays = f"; {plan.stays} stays as it is" if plan.stays else ""
-    if not yes:
-        _ask(f"remove data set {name!r} and its features ({size}){stays}?", name)
-    removed = remove_added(name)
-    freed = [entry for entry in features if entry.remove()]
-    in_use = [str(entry.path) for entry in features if entry not in freed]
-    total = removed.bytes + sum(entry.bytes for entry in freed)
-    if as_json:
-        _print_json(
-            {"name": name, "bytes": total, "stays": removed.stays, "features_in_use": in_use}
-        )
-        return
-    typer.echo(f"removed {name!r}, {readable_bytes(total)} freed{stays}")
-    for path in in_use:
-        typer.echo(f"in use, not removed: {path}; `oodml cache clean` removes it later")
-
-
-def _ask(question: str, name: str) -> None:
-    import sys
-
-    from oodml.core.errors import UsageError
-
-    if not sys.stdin.isatty():
-        raise UsageError(f"remove {name!r}: nobody can be asked here; add --yes")
-    if not typer.confirm(question, err=True):
-        typer.echo("nothing was removed", err=True)
-        raise typer.Exit(1)
+app.command("remove")(remove_command)
 
 
 def _listed() -> list[dict[str, Any]]:

@@ -95,7 +95,9 @@ def _written(archive: Path, name: str) -> Iterator[None]:
     except (FileExistsError, NotADirectoryError):
         raise DataError(f"{archive}: member {name!r} lies below a file; refused") from None
     except OSError as error:
-        raise DataError(disk_message(error, f"{archive}: member {name!r}", "unpacking it")) from None
+        raise DataError(
+            disk_message(error, f"{archive}: member {name!r}", "unpacking it")
+        ) from None
 
 
 def _write_all(file: FileIO, piece: bytes) -> None:

@@ -13,6 +13,8 @@ from filelock import FileLock, Timeout
 
 from oodml.core.in_use import is_in_use
 
+FREED = "freed"
+
 
 @dataclass(frozen=True)
 class CacheEntry:
@@ -50,18 +52,20 @@ class CacheEntry:
     def in_use(self) -> bool:
         return self.watched is not None and is_in_use(self.watched)
 
-    def remove(self) -> bool:
-        """Delete it; False when it is in use, or may not be deleted."""
+    def remove(self) -> str:
+        """Delete it: ``freed``, or why not: ``kept``, ``in use``, ``cannot be deleted``."""
         if self.keep:
-            return False
+            return "kept"
         try:
             with FileLock(self.lock, timeout=0) if self.lock else nullcontext():
                 if self.in_use():
-                    return False
+                    return "in use"
                 _delete(self.path)
         except Timeout:
-            return False
-        return not self.path.exists()
+            return "in use"
+        except OSError:  # the lock cannot be made: nothing here can be written
+            return "cannot be deleted"
+        return "cannot be deleted" if self.path.exists() else FREED
 
 
 def _delete(path: Path) -> None:

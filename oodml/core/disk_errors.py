@@ -24,16 +24,14 @@ def clear_disk_errors(doing: str, place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # errors of decoders carry no number, and are not the disk's
-        if error.errno is None:
-            raise
         where = error.filename if isinstance(error.filename, str) else str(place)
         raise OodmlError(disk_message(error, where, doing)) from None
 
 
 def disk_message(error: OSError, where: str, doing: str) -> str:
     """One line: which file, what the system says, what to do."""
-    if error.errno in _FULL:
+    # numpy's words for a full disk come without a number
+    if error.errno in _FULL or error.errno is None:
         todo = (
             "free some space (`oodml cache list` shows what oodml keeps) "
             "or set OODML_HOME to a folder on another disk"
@@ -44,4 +42,4 @@ def disk_message(error: OSError, where: str, doing: str) -> str:
         todo = "a file stands where a folder is needed; move it away or set OODML_HOME elsewhere"
     else:
         todo = "see to the disk and try again"
-    return f"{where}: {error.strerror} (while {doing}); {todo}"
+    return f"{where}: {error.strerror or error} (while {doing}); {todo}"

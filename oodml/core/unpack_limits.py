@@ -9,7 +9,8 @@ from pathlib import Path
 from oodml.core.errors import DataError
 from oodml.core.sizes import readable_bytes
 
-_KEEP_FREE = 512 * 1000**2
+_KEEP_FREE = 512 * 1000**2  # or this share of a small disk:
+_KEEP_SHARE = 0.02
 _KEEP_FREE_FILES = 10_000
 _MOST_MEMBERS = 10_000_000
 # Photographs hardly compress; flat drawings as bitmaps may, a hundredfold.
@@ -48,11 +49,12 @@ class Limits:
                 f"({readable_bytes(total)}); refused. If it is no bomb, unpack it yourself and "
                 "use --dir"
             )
-        free = shutil.disk_usage(self._target).free
-        if to_come > free - _KEEP_FREE:
+        disk = shutil.disk_usage(self._target)
+        free, keep = disk.free, int(min(_KEEP_FREE, _KEEP_SHARE * disk.total))
+        if to_come > free - keep:
             raise DataError(
                 f"{self._archive}: {readable_bytes(total)} do not fit: {readable_bytes(free)} are "
-                f"free where it is unpacked, and {readable_bytes(_KEEP_FREE)} must stay free; free "
+                f"free where it is unpacked, and {readable_bytes(keep)} must stay free; free "
                 "some space or set OODML_HOME to a folder on another disk"
             )
         files = _free_files(self._target)

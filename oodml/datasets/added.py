@@ -5,21 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from oodml.core.archives import extract_archive
 from oodml.core.disk_errors import clear_disk_errors
 from oodml.core.errors import IntegrityError, OodmlError, UsageError
 from oodml.core.files import write_json
 from oodml.core.hashing import sha256_file
 from oodml.core.hints import near_names
 from oodml.core.names import check_plain_name
-from oodml.core.progress import progress_task
-from oodml.core.regular_files import check_regular_file, irregular
 from oodml.core.workspaces import sweep, workspace
 from oodml.datasets.base import ClassDataset
+from oodml.datasets.handed import Handed, archives_named, check_handed, provide
 from oodml.datasets.layouts.kind import Kind, Record
 from oodml.datasets.records import (
     SCHEMA_VERSION,
@@ -32,20 +29,6 @@ from oodml.datasets.records import (
 from oodml.datasets.registry import builtin_datasets, dataset_kinds
 
 _REPLACED = "replaced"
-
-
-@dataclass(frozen=True)
-class Handed:
-    """What the user hands in: archives to unpack, or a folder, or a table. Exactly one of them."""
-
-    archives: tuple[Path, ...] = ()
-    folder: Path | None = None
-    table: Path | None = None
-
-    def __post_init__(self) -> None:
-        given = [bool(self.archives), self.folder is not None, self.table is not None]
-        if sum(given) != 1:
-            raise UsageError("give exactly one of --archive FILE, --dir DIR and --table FILE")
 
 
 def add_dataset(
@@ -72,15 +55,15 @@ def add_dataset(
     """
     reader = _kind_for(name, kind, handed)
     _check_free(name, overwrite)
-    _check_handed(handed)
+    check_handed(handed)
     target = data_folder() / name
     with clear_disk_errors(f"adding {name!r}", target):
         sweep_data_folder()
         with workspace(data_folder(), name) as temporary:
             new = temporary / "new"
             new.mkdir()
-            source = _provide(handed, new)
-            with _archives_named(handed, source):
+            source = provide(handed, new)
+            with archives_named(handed, source):
                 contents = reader.record(source, decode)
                 # Loading it once here means that what cannot be loaded is not added either.
                 reader.load(name, source, contents)
@@ -184,50 +167,6 @@ def _check_free(name: str, overwrite: str) -> None:
             f"{data_folder() / name}: holds something that is no added data set; move it away, or "
             "pick another name"
         )
-
-
-def _check_handed(handed: Handed) -> None:
-    if handed.folder is not None and not handed.folder.expanduser().is_dir():
-        reason = irregular(handed.folder.expanduser()) or "a file, expected a folder"
-        reason = "no such folder" if reason == "no such file" else reason
-        raise UsageError(f"--dir {handed.folder}: {reason}")
-    if handed.table is not None:
-        check_regular_file(handed.table.expanduser(), "--table", UsageError)
-    for archive in handed.archives:
-        check_regular_file(archive, "--archive", UsageError)
-
-
-def _provide(handed: Handed, new: Path) -> Path:
-    """The folder or table to read; archives are unpacked first."""
-    source = handed.folder or handed.table
-    if source is not None:
-        return source.expanduser().resolve()
-    unpacked = new / UNPACKED
-    for archive, place in _places(handed, unpacked):
-        with progress_task(f"Unpacking {archive.name}"):
-            extract_archive(archive, place)
-    return unpacked
-
-
-def _places(handed: Handed, unpacked: Path) -> list[tuple[Path, Path]]:
-    """Each archive and where it is unpacked."""
-    if len(handed.archives) == 1:
-        return [(handed.archives[0], unpacked)]
-    return [(archive, unpacked / str(number)) for number, archive in enumerate(handed.archives)]
-
-
-@contextmanager
-def _archives_named(handed: Handed, source: Path) -> Iterator[None]:
-    """Errors speak of the archive: where it was unpacked is gone when they are read."""
-    try:
-        yield
-    except OodmlError as error:
-        message = str(error)
-        for archive, place in _places(handed, source) if handed.archives else []:
-            message = message.replace(str(place), str(archive))
-        if len(handed.archives) > 1:
-            message = message.replace(str(source), " and ".join(map(str, handed.archives)))
-        raise type(error)(message) from None
 
 
 def _record(name: str, reader: Kind, handed: Handed, source: Path, contents: Record) -> Record:

@@ -57,7 +57,7 @@ def _rendered(folder: Path) -> Iterator[CacheEntry]:
             place.name,
             place,
             bytes_below(place) - sum(map(bytes_below, torn)),
-            last_used(manifest),
+            last_used(manifest) or last_used(place),
             useless=not _is_whole(manifest),
             watched=place / "images.npy",
             lock=render_lock(place),

@@ -29,9 +29,7 @@ def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
 
 
 @pytest.fixture
-def rendered(
-    oodml_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def rendered(oodml_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """``glyphs`` of a few letters, rendered; its folder."""
     few = tmp_path / "typefaces"
     shutil.copytree(glyphs.TYPEFACES, few)
@@ -163,6 +161,22 @@ def test_what_is_of_no_use_any_more_is_freed_without_being_asked_for(
     assert rendered.is_dir()
     assert not torn_file.exists()
     assert place.with_name("half-1.partial").is_dir()  # an extraction goes on from it
+
+
+def test_what_cannot_be_deleted_is_told(
+    rendered: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from oodml.core import cache_entry
+
+    def refuse(*arguments: object, **more: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    for place in ("_delete", "FileLock"):
+        with monkeypatch.context() as patch:
+            patch.setattr(cache_entry, place, refuse)
+            assert run_command(["cache", "clean", "--all"]) == 1
+            assert "cannot be" in capsys.readouterr().out
+    assert rendered.is_dir()
 
 
 def test_remove_frees_what_is_oodmls_and_leaves_what_is_the_users(

@@ -186,7 +186,7 @@ def test_what_does_not_fit_the_disk_is_refused(
     archive = packed(tmp_path / f"a.{ending}")
     monkeypatch.setattr(unpack_limits, "_KEEP_FREE", 1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**6, 10**6, 1500))
-    with pytest.raises(DataError, match="do not fit.*OODML_HOME"):
+    with pytest.raises(DataError, match=r"do not fit.*OODML_HOME"):
         extract_archive(archive, tmp_path / "out")
     if ending == "zip":  # its directory tells before anything is written
         assert unpacked(tmp_path / "out") == {}
@@ -229,16 +229,16 @@ def test_files_are_bounded_by_what_the_file_system_can_hold(
 
 
 @pytest.mark.parametrize("ending", FORMATS)
-def test_a_full_disk_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
-) -> None:
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
     archive = packed(tmp_path / f"a.{ending}")
 
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(archives, "_write_all", full)
-    with pytest.raises(DataError, match=r"member 'cat/00\.png': No space left.*; free some") as told:
+    with pytest.raises(
+        DataError, match=r"member 'cat/00\.png': No space left.*; free some"
+    ) as told:
         extract_archive(archive, tmp_path / "out")
     assert str(tmp_path / "out") not in str(told.value)
 

@@ -38,7 +38,10 @@ def test_a_killed_owners_folder_is_swept_and_a_live_ones_is_not(tmp_path: Path) 
         assert abandoned(tmp_path) == [left]
         assert sweep(tmp_path) == [left]
         assert (its_place / "big.bin").is_file()
-        assert sorted(tmp_path.iterdir()) == [its_place, its_place.with_name(its_place.name + ".lock")]
+        assert sorted(tmp_path.iterdir()) == [
+            its_place,
+            its_place.with_name(its_place.name + ".lock"),
+        ]
     finally:
         live.kill()
         live.wait()

@@ -67,7 +67,15 @@ DAMAGES = [
     changed("contents", to=[]),
     *(
         changed("contents", key, to=to)
-        for key in ("card", "images", "notes", "image_ids", "class_of_image", "files", "fingerprint")
+        for key in (
+            "card",
+            "images",
+            "notes",
+            "image_ids",
+            "class_of_image",
+            "files",
+            "fingerprint",
+        )
         for to in (..., None, [1])
     ),
     changed("contents", "default_split", to=[["cat"]]),

@@ -84,7 +84,9 @@ def test_only_regular_files_are_images(
 ) -> None:
     pets = layouts.image_folder(tmp_path / "pets", {"cat": 2, "dog": 2})
     make(pets / "cat" / "p.png")
-    with pytest.raises(DataError, match=f"1 of 5 files cannot be used:\n  cat/p.png: {IRREGULAR[make]}"):
+    with pytest.raises(
+        DataError, match=f"1 of 5 files cannot be used:\n  cat/p.png: {IRREGULAR[make]}"
+    ):
         add_dataset("pets", "image-folder", Handed(folder=pets), decode=decode)
 
 
@@ -223,8 +225,21 @@ def test_large_images_are_decoded_one_at_a_time(
 
 @pytest.mark.parametrize(
     "name",
-    ["a.jfif", "a.jpe", "a.AVIF", "a.webp", "a.TIF", "a.tiff", "a.bmp", "a.GIF", "a.JPG", "a.pbm"]
-    + ["a.jp2", "a.dib", "a.apng"],
+    [
+        "a.jfif",
+        "a.jpe",
+        "a.AVIF",
+        "a.webp",
+        "a.TIF",
+        "a.tiff",
+        "a.bmp",
+        "a.GIF",
+        "a.JPG",
+        "a.pbm",
+        "a.jp2",
+        "a.dib",
+        "a.apng",
+    ],
 )
 def test_endings_that_are_images(tmp_path: Path, name: str) -> None:
     formats = {".jfif": "JPEG", ".pbm": "PPM"}
@@ -303,7 +318,10 @@ def test_errors_speak_of_the_archive(tmp_path: Path, oodml_home: Path) -> None:
     """Where it was unpacked is deleted by the time they are read."""
     pets = layouts.image_folder(tmp_path / "pets", {"cat": 2, "dog": 2})
     (pets / "cat" / "00.png").write_bytes(b"torn")
-    archives = [layouts.zipped(pets, tmp_path / "pets.zip"), layouts.tarred(pets, tmp_path / "pets.tgz")]
+    archives = [
+        layouts.zipped(pets, tmp_path / "pets.zip"),
+        layouts.tarred(pets, tmp_path / "pets.tgz"),
+    ]
     (tmp_path / "empty").mkdir()
     archives.append(layouts.zipped(tmp_path / "empty", tmp_path / "empty.zip"))
     for archive in archives:

@@ -16,7 +16,7 @@ import pytest
 from oodml.cli import run_command
 from oodml.core import files
 from oodml.core.errors import OodmlError, UsageError
-from oodml.datasets import added, load_dataset
+from oodml.datasets import added, handed, load_dataset
 from oodml.datasets.added import Handed, add_dataset
 
 pytestmark = pytest.mark.usefixtures("oodml_home")
@@ -106,22 +106,29 @@ def test_what_the_disk_refuses_is_told(
     def refuse(*arguments: object) -> None:
         raise OSError(number, os.strerror(number), "/some/file")
 
-    monkeypatch.setattr(added, where, refuse)
+    monkeypatch.setattr(handed if where == "extract_archive" else added, where, refuse)
     with pytest.raises(OodmlError, match=f"(?s)/some/file: {message}"):
         add_dataset("pets", "image-folder", Handed(archives=(archive,)))
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        OSError("Not enough free space to write 64032768 bytes after offset 128"),  # numpy's
+    ],
+)
 def test_a_rendered_set_on_a_full_disk_is_told(
-    oodml_home: Path, monkeypatch: pytest.MonkeyPatch
+    oodml_home: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
 ) -> None:
     from oodml.datasets.rendered import glyphs, rendering
 
     def full(*arguments: object, **more: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise error
 
     monkeypatch.setattr(glyphs, "_render", lambda: rendering.Rendered([], None, None))
     monkeypatch.setattr(rendering, "_write", full)
-    with pytest.raises(OodmlError, match=r"No space left on device \(while rendering 'glyphs'\)"):
+    with pytest.raises(OodmlError, match=r"pace .*\(while rendering 'glyphs'\); free some space"):
         load_dataset("glyphs")
 
 
@@ -134,11 +141,13 @@ def test_features_on_a_full_disk_are_told(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(extract, "copy_vectors", full)
-    with pytest.raises(OodmlError, match="No space left on device.*extracting features of 'toy'"):
+    with pytest.raises(OodmlError, match=r"No space left on device.*extracting features of 'toy'"):
         extract_features(load_dataset(vector_data), "identity")
 
 
-@pytest.mark.parametrize("command", [["data", "list"], ["cache", "list"], ["data", "show", "glyphs"]])
+@pytest.mark.parametrize(
+    "command", [["data", "list"], ["cache", "list"], ["data", "show", "glyphs"]]
+)
 def test_a_home_that_is_a_file_is_told(
     oodml_home: Path, command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -117,12 +117,13 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
 
 
 TRICKS = (
-    "../{0}", "/{0}", "{0}/", "./{0}", "pets//{1}", "pets/./{1}", "pets/../{0}", "C:{0}", "{0}\0.png",
-    "pets\\{1}", "{0}.txt", "pets/.{1}", "pets/cat/.{1}", "{1}", "deep/deep/{0}", "", ".", "..", "pets",
-    "pets/cat", "pets/cat/00.png", "pets/CAT/{1}", "pets/cat/\u00e9{1}", "pets/cat/e\u0301{1}", "pets/ cat/{1}",
-    "pets/cat/new\nline.png", "pets/cat/\x07.png", "x" * 300 + ".png", "/".join("d" * 100) + "/{1}",
-    "pets/__MACOSX/{1}", "pets/cat/{1}.PNG", "pets/cat/con.png", "~/{1}", "$HOME/{1}", "-rf", "pets/cat/[b]{1}.png",
-)  # fmt: skip
+    *("../{0}", "/{0}", "{0}/", "./{0}", "pets//{1}", "pets/./{1}", "pets/../{0}", "C:{0}", "{1}"),
+    *("{0}\0.png", "pets\\{1}", "{0}.txt", "pets/.{1}", "pets/cat/.{1}", "deep/deep/{0}", "-rf"),
+    *("", ".", "..", "pets", "pets/cat", "pets/cat/00.png", "pets/CAT/{1}", "pets/ cat/{1}"),
+    *("pets/cat/\u00e9{1}", "pets/cat/e\u0301{1}", "pets/cat/new\nline.png", "pets/cat/\x07.png"),
+    *("x" * 300 + ".png", "/".join("d" * 100) + "/{1}", "pets/__MACOSX/{1}", "pets/cat/{1}.PNG"),
+    *("pets/cat/con.png", "~/{1}", "$HOME/{1}", "pets/cat/[b]{1}.png"),
+)
 
 
 def renamed(files: list[tuple[str, bytes]], rng: random.Random) -> list[tuple[str, bytes]]:
@@ -170,9 +171,7 @@ def test_damaged_archives(
 ) -> None:
     rng = random.Random(10)
     files = list(members.items())
-    whole = {
-        name.removeprefix("pets/"): hashlib.sha256(data).hexdigest() for name, data in files
-    }
+    whole = {name.removeprefix("pets/"): hashlib.sha256(data).hexdigest() for name, data in files}
     endings = Counter[str]()
     (oodml_home / "data").mkdir(parents=True)
     for number in range(rounds(24)):
@@ -227,6 +226,14 @@ def test_renamed_members(
         print(f"\nrenamed members: {dict(endings)}")
 
 
+def decoded(path: Path) -> Image.Image | str:
+    """The image, or why there is none."""
+    try:
+        return decode_image(path)
+    except DataError as error:
+        return str(error)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_damaged_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng = random.Random(12)
@@ -236,10 +243,9 @@ def test_damaged_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         ending = ENDINGS[number % len(ENDINGS)]
         path = tmp_path / f"{number}.{ending}"
         path.write_bytes(damaged(picture(ending, number), rng))
-        try:
-            image = decode_image(path)
-        except DataError as error:
-            assert str(error).startswith(f"{path}: ")
+        image = decoded(path)
+        if isinstance(image, str):
+            assert image.startswith(f"{path}: ")
             endings["refused"] += 1
         else:
             assert image.mode == "RGB"

@@ -7,7 +7,8 @@ from pathlib import Path
 from oodml.core.errors import DataError
 from oodml.core.regular_files import check_regular_file
 from oodml.datasets.base import DatasetCard, first_repeated, shorten
-from oodml.datasets.layouts.kind import FileIndex, FilesKind, IndexedImage, Split, find_folder
+from oodml.datasets.layouts.kind import FileIndex, FilesKind, IndexedImage, Split
+from oodml.datasets.layouts.walking import find_folder
 from oodml.datasets.registry import register_kind
 
 _TABLES = ("images.txt", "image_class_labels.txt", "classes.txt")

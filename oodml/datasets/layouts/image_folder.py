@@ -8,14 +8,8 @@ from pathlib import Path, PurePosixPath
 from oodml.core.errors import DataError
 from oodml.datasets.base import DatasetCard, shorten
 from oodml.datasets.images import is_image_name
-from oodml.datasets.layouts.kind import (
-    FileIndex,
-    FilesKind,
-    IndexedImage,
-    files_below,
-    is_visible_folder,
-    listed,
-)
+from oodml.datasets.layouts.kind import FileIndex, FilesKind, IndexedImage
+from oodml.datasets.layouts.walking import files_below, is_visible_folder, listed
 from oodml.datasets.registry import register_kind
 
 _DEEPEST = 32  # folders looked into; an image below the second makes the layout ambiguous
