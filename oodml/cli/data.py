@@ -1,4 +1,4 @@
-"""``oodml data``: list, describe, add and verify data sets."""
+"""``oodml data``: list, describe, add, verify and remove data sets."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from oodml.cli.data_remove import remove_command
+
 if TYPE_CHECKING:
     from rich.table import Table
 
-app = typer.Typer(no_args_is_help=True, help="Data sets: list, describe, add, verify.")
+app = typer.Typer(no_args_is_help=True, help="Data sets: list, describe, add, verify, remove.")
 
 
 class Overwrite(StrEnum):
@@ -28,7 +30,11 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.callback()
 def _group() -> None:
-    """Data sets: list, describe, add, verify."""
+    """Data sets: list, describe, add, verify, remove."""
+    from oodml.datasets.added import sweep_data_folder
+
+    for path in sweep_data_folder():
+        typer.echo(f"removed what a killed call had left: {path}", err=True)
 
 
 @app.command("list")
@@ -104,7 +110,7 @@ def verify_command(
     as_json: _Json = False,
 ) -> None:
     """Read every file again; ends with code 1 if any is missing, changed or corrupt."""
-    from oodml.datasets.added import added_names
+    from oodml.datasets.records import added_names
 
     checked = [_verify(name) for name in names or added_names()]
     if as_json:
@@ -123,8 +129,11 @@ def verify_command(
         raise typer.Exit(1)
 
 
+app.command("remove")(remove_command)
+
+
 def _listed() -> list[dict[str, Any]]:
-    from oodml.datasets.added import added_names, added_record
+    from oodml.datasets.records import added_names
     from oodml.datasets.registry import builtin_datasets, dataset_kinds
     from oodml.datasets.rendered.rendering import cached_counts
 
@@ -135,19 +144,7 @@ def _listed() -> list[dict[str, Any]]:
         if not builtin.installed():
             state = f"needs: pip install 'oodml[{builtin.extra}]'"
         rows.append(_row(name, "built in", state, *counts))
-    for name in added_names():
-        record = added_record(name)
-        contents = record["contents"]
-        origin = record["source"] or ", ".join(archive["name"] for archive in record["archives"])
-        rows.append(
-            _row(
-                name,
-                record["kind"],
-                f"added from {origin}",
-                contents["images"],
-                contents["classes"],
-            )
-        )
+    rows += [_added_row(name) for name in added_names()]
     present = {row["name"] for row in rows}
     rows += [
         _row("" if "NAME" in kind.how_to_add else name, name, f"add it: {kind.how_to_add}")
@@ -155,6 +152,20 @@ def _listed() -> list[dict[str, Any]]:
         if name not in present
     ]
     return rows
+
+
+def _added_row(name: str) -> dict[str, Any]:
+    from oodml.core.errors import OodmlError
+    from oodml.datasets.records import added_record
+
+    try:
+        record = added_record(name)
+    except OodmlError as error:
+        return _row(name, "damaged", str(error))
+    contents = record["contents"]
+    origin = record["source"] or ", ".join(archive["name"] for archive in record["archives"])
+    counts = contents["images"], contents["classes"]
+    return _row(name, record["kind"], f"added from {origin}", *counts)
 
 
 def _row(
@@ -166,7 +177,8 @@ def _row(
 def _verify(name: str) -> dict[str, Any]:
     from oodml.core.errors import OodmlError
     from oodml.datasets import describe, load_dataset
-    from oodml.datasets.added import added_names, verify_added
+    from oodml.datasets.added import verify_added
+    from oodml.datasets.records import added_names
 
     problems = verify_added(name) if name in added_names() else []
     warnings: tuple[str, ...] = ()
@@ -181,7 +193,7 @@ def _verify(name: str) -> dict[str, Any]:
 
 
 def _notes(name: str) -> list[str]:
-    from oodml.datasets.added import added_names, added_record
+    from oodml.datasets.records import added_names, added_record
 
     return list(added_record(name)["contents"]["notes"]) if name in added_names() else []
 

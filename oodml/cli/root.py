@@ -9,6 +9,7 @@ import typer
 from oodml._version import __version__
 from oodml.cli import (
     benchmarks,
+    cache,
     catalogue_app,
     data,
     embed,
@@ -43,6 +44,7 @@ app.command(rich_help_panel=_RUN)(report.table)
 app.command(rich_help_panel=_RUN)(report.plot)
 app.add_typer(benchmarks.app, name="benchmarks", rich_help_panel=_RUN)
 app.add_typer(data.app, name="data", rich_help_panel=_DATA)
+app.add_typer(cache.app, name="cache", rich_help_panel=_DATA)
 app.add_typer(features.app, name="features", rich_help_panel=_DATA)
 app.add_typer(split.app, name="split", rich_help_panel=_DATA)
 app.command("eval", rich_help_panel=_SCORE)(eval.eval_command)

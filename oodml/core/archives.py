@@ -1,34 +1,27 @@
-"""Unpacking archives users hand in: no path may leave the target, no bomb may fill the disk."""
+"""Unpacking archives users hand in: no path may leave the target, no bomb may fill the disk.
+
+An archive is unpacked whole or refused: what was cut off, damaged, or is larger or smaller than it
+declares is never taken for a smaller data set.
+"""
 
 from __future__ import annotations
 
-import gzip
-import lzma
-import stat
-import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from oodml.core.errors import DataError
+from oodml.core.disk_errors import disk_message
+from oodml.core.errors import DataError, OodmlError
+from oodml.core.regular_files import check_regular_file
+from oodml.core.tar_members import tar_compression, tar_members
+from oodml.core.unpack_limits import Limits
+from oodml.core.zip_members import zip_files, zip_members
 
-_MAX_MEMBERS = 2_000_000
-_MAX_TOTAL_BYTES = 200 * 1024**3
-_MAX_MEMBER_BYTES = 8 * 1024**3
+_DEEPEST = 64  # folders in folders
 _PIECE = 1 << 20
-# A torn stream, a wrong checksum, a password, a compression Python lacks.
-_UNREADABLE = (
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    gzip.BadGzipFile,
-    lzma.LZMAError,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def extract_archive(archive: Path, target: Path) -> int:
@@ -38,68 +31,93 @@ def extract_archive(archive: Path, target: Path) -> int:
 
     Raises:
         DataError: not an archive, a member that leaves ``target``, a link or device, a repeated
-            member, a torn file, or more files / bytes than any supported data set has.
+            member, a torn or cut file, more than fits on the disk (see ``Limits``), or a disk that
+            refuses. The message names the archive, never ``target``.
     """
-    if not archive.is_file():
-        raise DataError(f"{archive}: no such file")
+    check_regular_file(archive)
     try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as opened:
-                return _write_members(archive, target, _zip_members(archive, opened))
-        if tarfile.is_tarfile(archive):
-            with tarfile.open(archive) as tar:
-                return _write_members(archive, target, _tar_members(archive, tar))
-    except _UNREADABLE as error:
-        raise DataError(f"{archive}: torn or unreadable ({error}); fetch it again") from None
-    raise DataError(f"{archive}: neither a zip nor a tar archive")
+        return _extract(archive, target)
+    except OodmlError:
+        raise
+    except Exception as error:
+        # Readers of archives raise almost anything at damaged bytes, down to a seek before the
+        # start of the file; what the disk refuses is told apart where files are written.
+        reason = str(error) or type(error).__name__
+        raise DataError(f"{archive}: torn or unreadable ({reason}); fetch it again") from None
 
 
-def _zip_members(archive: Path, opened: zipfile.ZipFile) -> Iterator[tuple[str, int, IO[bytes]]]:
-    for info in opened.infolist():
-        if info.is_dir():
-            continue
-        mode = info.external_attr >> 16
-        if mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-            raise DataError(f"{archive}: member {info.filename!r} is a link or device; refused")
-        with opened.open(info) as source:
-            yield info.filename, info.file_size, source
-
-
-def _tar_members(archive: Path, tar: tarfile.TarFile) -> Iterator[tuple[str, int, IO[bytes]]]:
-    for info in tar:
-        if info.isdir():
-            continue
-        source = tar.extractfile(info) if info.isreg() else None
-        if source is None:
-            raise DataError(f"{archive}: member {info.name!r} is a link or device; refused")
-        yield info.name, info.size, source
-
-
-def _write_members(
-    archive: Path, target: Path, members: Iterator[tuple[str, int, IO[bytes]]]
-) -> int:
+def _extract(archive: Path, target: Path) -> int:
+    with open(archive, "rb") as file:
+        start = file.read(512)
     target.mkdir(parents=True, exist_ok=True)
+    limits = Limits(archive, target)
+    # By its first bytes: a tar whose last file is a zip ends as a zip does.
+    compression = tar_compression(start)
+    if compression is not None:
+        return _write(archive, target, limits, tar_members(archive, compression))
+    if not zipfile.is_zipfile(archive):
+        raise DataError(f"{archive}: neither a zip nor a tar archive, or a zip that was cut off")
+    with zipfile.ZipFile(archive) as opened:
+        files = zip_files(archive, opened)
+        limits.check_all(len(files), sum(info.file_size for info in files))
+        return _write(archive, target, limits, zip_members(opened, files))
+
+
+def _write(
+    archive: Path, target: Path, limits: Limits, members: Iterator[tuple[str, int, IO[bytes]]]
+) -> int:
     root = target.resolve()
-    count = total = 0
+    count = 0
     for name, size, source in members:
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name or "\0" in name:
-            raise DataError(f"{archive}: member {name!r} would leave the folder; refused")
+        limits.admit(size)
+        destination = _place(archive, root, name)
+        with _written(archive, name):
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            written = open(destination, "xb", buffering=0)  # noqa: SIM115 (closed below)
+        with written:
+            left = size
+            while left >= 0 and (piece := source.read(_PIECE)):
+                left -= len(piece)
+                with _written(archive, name):
+                    _write_all(written, piece)
+        if left:
+            than = "larger" if left < 0 else "smaller"
+            raise DataError(f"{archive}: member {name!r} is {than} than it declares; refused")
         count += 1
-        total += size
-        if count > _MAX_MEMBERS or size > _MAX_MEMBER_BYTES or total > _MAX_TOTAL_BYTES:
-            raise DataError(f"{archive}: larger than any supported data set; refused")
-        destination = root.joinpath(*path.parts)
-        destination.parent.mkdir(parents=True, exist_ok=True)
+    return count
+
+
+@contextmanager
+def _written(archive: Path, name: str) -> Iterator[None]:
+    """What the disk refuses is not the archive's fault."""
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError):
+        raise DataError(f"{archive}: member {name!r} lies below a file; refused") from None
+    except OSError as error:
+        raise DataError(
+            disk_message(error, f"{archive}: member {name!r}", "unpacking it")
+        ) from None
+
+
+def _write_all(file: FileIO, piece: bytes) -> None:
+    """A write without a buffer may take a part only; a buffer would complain when it is closed."""
+    left = memoryview(piece)
+    while left:
+        left = left[file.write(left) :]
+
+
+def _place(archive: Path, root: Path, name: str) -> Path:
+    """Where the member goes; its folder is made."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or any(sign in name for sign in "\\:\0"):
+        raise DataError(f"{archive}: member {name!r} would leave the folder; refused")
+    if len(path.parts) > _DEEPEST:
+        raise DataError(
+            f"{archive}: member {name!r} lies more than {_DEEPEST} folders deep; refused"
+        )
+    destination = root.joinpath(*path.parts)
+    with _written(archive, name):
         if destination.exists():
             raise DataError(f"{archive}: member {name!r} stands twice; refused")
-        with open(destination, "wb") as written:
-            left = size
-            while piece := source.read(_PIECE):
-                left -= len(piece)
-                if left < 0:
-                    raise DataError(
-                        f"{archive}: member {name!r} is larger than it declares; refused"
-                    )
-                written.write(piece)
-    return count
+    return destination

@@ -12,12 +12,21 @@ from typing import Any
 
 import platformdirs
 
-from oodml.core.errors import IntegrityError, OodmlError
+from oodml.core.errors import IntegrityError, OodmlError, UsageError
+from oodml.core.regular_files import check_regular_file
 
 
 def oodml_home() -> Path:
-    """Where data sets and feature caches live: ``$OODML_HOME`` or the user's cache folder."""
-    return Path(os.environ.get("OODML_HOME") or platformdirs.user_cache_dir("oodml"))
+    """Where data sets and feature caches live: ``$OODML_HOME`` or the user's cache folder.
+
+    Raises:
+        UsageError: it is a file.
+    """
+    given = os.environ.get("OODML_HOME")
+    home = Path(given or platformdirs.user_cache_dir("oodml"))
+    if home.exists() and not home.is_dir():
+        raise UsageError(f"{'OODML_HOME ' if given else ''}{home}: a file, expected a folder")
+    return home
 
 
 @contextmanager
@@ -52,11 +61,14 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """Read JSON; raises OodmlError naming the file when it is missing or not JSON."""
+    check_regular_file(path, error=OodmlError)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise OodmlError(f"{path}: no such file") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except OSError as error:
+        raise OodmlError(f"{path}: cannot be read ({error.strerror})") from None
+    except RecursionError:
+        raise IntegrityError(f"{path}: not JSON that can be read (nested too deeply)") from None
+    except ValueError as error:  # no UTF-8, no JSON, a number of thousands of digits
         raise IntegrityError(
             f"{path}: not valid JSON ({error}); restore it or make it again"
         ) from None

@@ -54,9 +54,12 @@ def write_whole_table(path: Path, table: pa.Table) -> None:
 
 
 def text_columns(table: pa.Table, without: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
-    """All columns that are no lists as text, nulls as ``""``."""
+    """All columns that are no lists as text, nulls and NaN as ``""``."""
     return {
-        name: tuple("" if value is None else str(value) for value in table[name].to_pylist())
+        name: tuple(
+            "" if value is None or value != value else str(value)
+            for value in table[name].to_pylist()
+        )
         for name in table.column_names
         if name not in without and not pa.types.is_nested(table.schema.field(name).type)
     }

@@ -46,8 +46,9 @@ def read_vectors(
             values that are not finite. The message names the first offending row.
     """
     table = read_table(path, needed=(id_column, vector_column))
-    ids = tuple(str(value) for value in table[id_column].to_pylist())
-    if table[id_column].null_count:
+    given = table[id_column].to_pylist()
+    ids = tuple(str(value) for value in given)
+    if any(value is None or value != value for value in given):
         raise DataError(f"{path}: column {id_column!r} has empty ids")
     if len(set(ids)) != len(ids):
         seen: set[str] = set()

@@ -1,57 +1,34 @@
-"""Data sets the user has added: unpacked below oodml's home, or referenced where they lie.
-
-``<home>/data/<name>/source.json`` is the record; archives are unpacked beside it.
-"""
+"""Data sets the user has added: unpacked below oodml's home, or referenced where they lie."""
 
 from __future__ import annotations
 
 import os
-import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from oodml.core.archives import extract_archive
+from oodml.core.disk_errors import clear_disk_errors
 from oodml.core.errors import IntegrityError, OodmlError, UsageError
-from oodml.core.files import oodml_home, read_json, write_json
+from oodml.core.files import write_json
 from oodml.core.hashing import sha256_file
 from oodml.core.hints import near_names
 from oodml.core.names import check_plain_name
-from oodml.core.progress import progress_task
+from oodml.core.workspaces import sweep, workspace
 from oodml.datasets.base import ClassDataset
+from oodml.datasets.handed import Handed, archives_named, check_handed, provide
 from oodml.datasets.layouts.kind import Kind, Record
+from oodml.datasets.records import (
+    SCHEMA_VERSION,
+    UNPACKED,
+    added_names,
+    added_record,
+    data_folder,
+    record_path,
+)
 from oodml.datasets.registry import builtin_datasets, dataset_kinds
 
-_SCHEMA_VERSION = 1
-_UNPACKED = "files"
-_RECORD_KEYS = {"schema_version", "name", "kind", "source", "archives", "contents"}
-
-
-@dataclass(frozen=True)
-class Handed:
-    """What the user hands in: archives to unpack, or a folder, or a table. Exactly one of them."""
-
-    archives: tuple[Path, ...] = ()
-    folder: Path | None = None
-    table: Path | None = None
-
-    def __post_init__(self) -> None:
-        given = [bool(self.archives), self.folder is not None, self.table is not None]
-        if sum(given) != 1:
-            raise UsageError("give exactly one of --archive FILE, --dir DIR and --table FILE")
-
-
-def data_folder() -> Path:
-    """Where data sets lie on this machine."""
-    return oodml_home() / "data"
-
-
-def added_names() -> list[str]:
-    """Names of the data sets that were added on this machine, sorted."""
-    folder = data_folder()
-    if not folder.is_dir():
-        return []
-    return sorted(path.parent.name for path in folder.glob("*/source.json"))
+_REPLACED = "replaced"
 
 
 def add_dataset(
@@ -74,76 +51,87 @@ def add_dataset(
     Raises:
         UsageError: wrong name, kind or combination; the name is taken.
         DataError: the files cannot be used; the message names them.
+        OodmlError: the disk is full, or cannot be written.
     """
     reader = _kind_for(name, kind, handed)
     _check_free(name, overwrite)
+    check_handed(handed)
     target = data_folder() / name
-    data_folder().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=data_folder()) as temporary:
-        new = Path(temporary) / "new"
-        new.mkdir()
-        source = _provide(handed, new)
-        contents = reader.record(source, decode)
-        record = {
-            "schema_version": _SCHEMA_VERSION,
-            "name": name,
-            "kind": reader.name,
-            "source": None if handed.archives else str(source),
-            "archives": [
-                {"name": path.name, "bytes": path.stat().st_size, "sha256": sha256_file(path)}
-                for path in handed.archives
-            ],
-            "contents": contents,
-        }
-        write_json(new / "source.json", record)
-        # Loading it once here means that what cannot be loaded is not added either.
-        reader.load(name, source, contents)
-        if target.exists():
-            os.rename(target, Path(temporary) / "old")
-        os.rename(new, target)
+    with clear_disk_errors(f"adding {name!r}", target):
+        sweep_data_folder()
+        with workspace(data_folder(), name) as temporary:
+            new = temporary / "new"
+            new.mkdir()
+            source = provide(handed, new)
+            with archives_named(handed, source):
+                contents = reader.record(source, decode)
+                # Loading it once here means that what cannot be loaded is not added either.
+                reader.load(name, source, contents)
+            write_json(record_path(new), _record(name, reader, handed, source, contents))
+            if target.exists():
+                (temporary / _REPLACED).mkdir()
+                os.rename(target, temporary / _REPLACED / name)
+            os.rename(new, target)
     return load_added(name)
+
+
+def sweep_data_folder() -> list[Path]:
+    """Remove what killed calls of ``add_dataset`` left; returns the folders removed."""
+
+    def put_back(place: Path) -> None:
+        """One killed between its two renames had taken the old data set away."""
+        for old in (place / _REPLACED).glob("*"):
+            if not (data_folder() / old.name).exists():
+                os.rename(old, data_folder() / old.name)
+
+    return sweep(data_folder(), put_back)
 
 
 def load_added(name: str) -> ClassDataset:
     """The added data set ``name``; DataError when its files are missing or changed."""
-    kind, source, record = _open(name)
-    return kind.load(name, source, record)
+    kind, source, contents = _open(name)
+    with _damage_named(name):
+        return kind.load(name, source, contents)
 
 
 def verify_added(name: str) -> list[str]:
     """Read every file of the added data set again; a line for each problem, none if all is well."""
-    kind, source, record = _open(name)
-    return kind.verify(source, record)
-
-
-def added_record(name: str) -> dict[str, Any]:
-    """The record of the added data set ``name``: kind, source, archives, contents.
-
-    Raises:
-        IntegrityError: source.json is damaged or from another version of oodml.
-    """
-    path = data_folder() / name / "source.json"
-    record = read_json(path)
-    if not isinstance(record, dict) or set(record) != _RECORD_KEYS:
-        raise IntegrityError(f"{path}: not a record of a data set; add {name!r} again")
-    if record["schema_version"] != _SCHEMA_VERSION:
-        raise IntegrityError(
-            f"{path}: schema_version {record['schema_version']}, expected {_SCHEMA_VERSION}; "
-            f"add {name!r} again"
-        )
-    return record
+    try:
+        kind, source, contents = _open(name)
+        with _damage_named(name):
+            return kind.verify(source, contents)
+    except OodmlError as error:
+        return [str(error)]
 
 
 def _open(name: str) -> tuple[Kind, Path, Record]:
     record = added_record(name)
+    if record["kind"] not in dataset_kinds():
+        raise OodmlError(
+            f"data set {name!r}: its kind {record['kind']!r} is not known here; install the package "
+            f"that brings it, or `oodml data remove {name}`"
+        )
     kind = dataset_kinds().get(record["kind"])
-    unpacked = data_folder() / name / _UNPACKED
+    unpacked = data_folder() / name / UNPACKED
     source = unpacked if record["source"] is None else Path(record["source"])
     if not source.exists():
         raise OodmlError(
             f"data set {name!r}: {source} is gone; put it back or add the data set again"
         )
     return kind, source, record["contents"]
+
+
+@contextmanager
+def _damage_named(name: str) -> Iterator[None]:
+    """A record whose parts are not what its kind wrote is a damaged file, not a bug."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        path = record_path(data_folder() / name)
+        raise IntegrityError(
+            f"{path}: not the record of this kind of data set ({type(error).__name__}: {error}); "
+            f"add {name!r} again, or `oodml data remove {name}`"
+        ) from error
 
 
 def _kind_for(name: str, kind: str | None, handed: Handed) -> Kind:
@@ -174,23 +162,22 @@ def _check_free(name: str, overwrite: str) -> None:
         raise UsageError(f"{name!r} is a built-in data set; pick another name")
     if name in added_names() and overwrite == "never":
         raise UsageError(f"data set {name!r} was added before; --overwrite always replaces it")
+    if name not in added_names() and (data_folder() / name).exists():
+        raise UsageError(
+            f"{data_folder() / name}: holds something that is no added data set; move it away, or "
+            "pick another name"
+        )
 
 
-def _provide(handed: Handed, new: Path) -> Path:
-    """The folder or table to read; archives are unpacked first."""
-    source = handed.folder or handed.table
-    if source is not None:
-        source = source.expanduser().resolve()
-        if handed.folder is not None and not source.is_dir():
-            raise UsageError(f"--dir {handed.folder}: no such folder")
-        if handed.table is not None and not source.is_file():
-            raise UsageError(f"--table {handed.table}: no such file")
-        return source
-    unpacked = new / _UNPACKED
-    for number, archive in enumerate(handed.archives):
-        if not archive.is_file():
-            raise UsageError(f"--archive {archive}: no such file")
-        place = unpacked if len(handed.archives) == 1 else unpacked / str(number)
-        with progress_task(f"Unpacking {archive.name}"):
-            extract_archive(archive, place)
-    return unpacked
+def _record(name: str, reader: Kind, handed: Handed, source: Path, contents: Record) -> Record:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "name": name,
+        "kind": reader.name,
+        "source": None if handed.archives else str(source),
+        "archives": [
+            {"name": path.name, "bytes": path.stat().st_size, "sha256": sha256_file(path)}
+            for path in handed.archives
+        ],
+        "contents": contents,
+    }

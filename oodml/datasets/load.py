@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from oodml.core.errors import OodmlError, UsageError
 from oodml.core.hints import name_hint
-from oodml.datasets.added import added_names, load_added
+from oodml.datasets.added import load_added
 from oodml.datasets.base import ClassDataset
+from oodml.datasets.records import added_names
 from oodml.datasets.registry import builtin_datasets, dataset_kinds
 
 

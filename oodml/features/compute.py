@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -93,4 +94,9 @@ def _open_partial(
         pass
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(rows, dim)), 0
+    matrix = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(rows, dim))
+    if hasattr(os, "posix_fallocate"):
+        # Taken at once: a disk that fills up under a memory map ends the process by a signal.
+        with open(path, "rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return matrix, 0

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from filelock import FileLock
 
+from oodml.core.disk_errors import clear_disk_errors
 from oodml.core.errors import IntegrityError, UsageError
 from oodml.core.files import oodml_home
 from oodml.core.progress import console
@@ -111,8 +112,21 @@ def _cached(
     """The table of the entry that ``inputs`` name; ``fill`` makes it where there is none."""
     key = feature_key(inputs)
     folder = oodml_home() / "features" / dataset.name / f"{network.name}-{key[:16]}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
     rows = len(dataset.image_ids)
+    with clear_disk_errors(f"extracting features of {dataset.name!r}", folder):
+        return _made_or_opened(dataset, network, inputs, fill, folder, key, rows)
+
+
+def _made_or_opened(
+    dataset: ClassDataset,
+    network: Backbone,
+    inputs: dict[str, Any],
+    fill: Fill,
+    folder: Path,
+    key: str,
+    rows: int,
+) -> FeatureTable:
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(folder.name + ".lock")):
         try:
             features, manifest = open_cache(folder, key, rows)

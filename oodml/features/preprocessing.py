@@ -16,6 +16,9 @@ _RESAMPLING = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 
+# 64 MB for a picture being resized. A side of 256 reaches it at 1:256, long after photographs end.
+_MOST_RESIZED_PIXELS = 1 << 24
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -52,9 +55,15 @@ class Preprocessing:
         width, height = image.size
         scale = self.resize / min(width, height)
         resized = (max(self.size, round(width * scale)), max(self.size, round(height * scale)))
+        left, top = (resized[0] - self.size) // 2, (resized[1] - self.size) // 2
+        if resized[0] * resized[1] > _MOST_RESIZED_PIXELS:
+            # A strip: resize only the part that is kept, its place in the whole being the same.
+            across, down = width / resized[0], height / resized[1]
+            box = (left * across, top * down, (left + self.size) * across, (top + self.size) * down)
+            filter_ = _RESAMPLING[self.interpolation]
+            return self.normalised(image.resize((self.size, self.size), filter_, box))
         if resized != image.size:
             image = image.resize(resized, _RESAMPLING[self.interpolation])
-        left, top = (resized[0] - self.size) // 2, (resized[1] - self.size) // 2
         if (left, top) != (0, 0) or resized != (self.size, self.size):
             image = image.crop((left, top, left + self.size, top + self.size))
         return self.normalised(image)

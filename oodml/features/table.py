@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from oodml.core.cache_entry import note_use
 from oodml.core.errors import IntegrityError, OodmlError
 from oodml.core.files import oodml_home, read_json
 from oodml.core.hashing import sha256_file
+from oodml.core.in_use import mark_in_use
 from oodml.core.sealed import opened, write_sealed
 
 SCHEMA_VERSION = 2
@@ -98,6 +100,8 @@ def open_cache(
     if not hashed and sha256_file(matrix) != manifest.get("features_sha256"):
         raise IntegrityError(f"{matrix}: content differs from its hash")
     features = np.load(matrix, mmap_mode="r", allow_pickle=False)
+    mark_in_use(matrix, features)
+    note_use(folder / _MANIFEST)
     if features.ndim != 2 or len(features) != rows or features.dtype != np.float32:
         raise IntegrityError(f"{matrix}: expected float32 rows for {rows} items")
     return features, manifest

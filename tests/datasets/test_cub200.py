@@ -63,7 +63,7 @@ def test_damaged_tables(tmp_path: Path, file: str, old: str, new: str, message: 
 def test_missing_tables(tmp_path: Path) -> None:
     root = layouts.cub(tmp_path / "cub", CLASSES)
     (root / "classes.txt").unlink()
-    with pytest.raises(DataError, match=r"classes\.txt: missing"):
+    with pytest.raises(DataError, match=r"classes\.txt: no such file; it belongs"):
         add_dataset("cub200", None, Handed(folder=root))
     (root / "images.txt").unlink()
     with pytest.raises(DataError, match=r"no images\.txt"):

@@ -120,8 +120,7 @@ def test_only_the_named_groups_are_kept() -> None:
 
 
 def test_a_font_without_pictures_is_named() -> None:
-    from oodml.datasets.rendered.fonts import package_folder
+    from oodml.datasets.rendered.glyphs import TYPEFACES
 
-    fonts = package_folder("pretix-fontpack-free", "pretix_fontpackfree", "pretix-fontpack-free")
     with pytest.raises(OodmlError, match="not a font with SVG pictures"):
-        SvgFont(next(fonts.rglob("Roboto_v51_regular.ttf")))
+        SvgFont(TYPEFACES / "roboto.ttf")

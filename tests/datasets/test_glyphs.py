@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +14,9 @@ import pytest
 
 from oodml.datasets import ClassDataset, load_dataset
 from oodml.datasets.rendered import glyphs
-from oodml.datasets.rendered.fonts import drawing_versions, package_versions
+from oodml.datasets.rendered.fonts import FontDrawer, drawing_versions, package_folder, read_font
 
-VERSIONS = {"freetype": "2.14.3", "pillow": "13.0.0", "pretix-fontpack-free": "1.11.2"}
+VERSIONS = {"freetype": "2.14.3", "pillow": "13.0.0"}
 FINGERPRINT = "c9f293562616ecf140148817d86fea74c978465058528b4008fc9174863aa45d"
 
 
@@ -24,7 +28,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClassDataset]:
 
 
 def test_fixed_fingerprint(dataset: ClassDataset) -> None:
-    installed = package_versions("pretix-fontpack-free") | drawing_versions()
+    installed = drawing_versions()
     if installed != VERSIONS:
         pytest.skip(f"the fingerprint is recorded for {VERSIONS}, installed are {installed}")
     assert dataset.fingerprint == FINGERPRINT
@@ -88,10 +92,45 @@ def test_images_are_black_on_white_and_stand_once(dataset: ClassDataset) -> None
 
 
 def test_rendering_twice_gives_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    letters = list("AaBcegÅΩЖяΑО")
-    monkeypatch.setattr(glyphs, "_common_letters", lambda fonts: sorted(letters))
+    table = json.loads((glyphs.TYPEFACES / "typefaces.json").read_text(encoding="utf-8"))
+    few = tmp_path / "typefaces"
+    shutil.copytree(glyphs.TYPEFACES, few)
+    table["letters"] = "".join(letter for letter in table["letters"] if letter in "AaBcegÅΩЖяΑО")
+    (few / "typefaces.json").write_text(json.dumps(table), encoding="utf-8")
+    monkeypatch.setattr(glyphs, "TYPEFACES", few)
     fingerprints = set()
     for home in ("one", "two"):
         monkeypatch.setenv("OODML_HOME", str(tmp_path / home))
         fingerprints.add(load_dataset("glyphs").fingerprint)
     assert len(fingerprints) == 1
+
+
+def test_each_font_says_where_it_comes_from() -> None:
+    table = json.loads((glyphs.TYPEFACES / "typefaces.json").read_text(encoding="utf-8"))
+    rows = table["typefaces"]
+    files = sorted(path.name for path in glyphs.TYPEFACES.glob("*.ttf"))
+    assert sorted(row["file"] for row in rows) == files
+    for row in rows:
+        assert row["copyright"]
+        assert (glyphs.TYPEFACES / row["licence"]).is_file()
+        # a reserved name may not stand in a changed font
+        inside = read_font(glyphs.TYPEFACES / row["file"]).family
+        assert inside.startswith(("oodml glyphs ", "Ubuntu derivative "))
+
+
+def test_the_fonts_are_cut_from_the_pack_as_written() -> None:
+    """Where the pack is installed: every letter is drawn as by the whole font."""
+    if find_spec("pretix_fontpackfree") is None:
+        pytest.skip("needs: pip install pretix-fontpack-free==1.11.2")
+    pack = package_folder("pretix-fontpack-free", "pretix_fontpackfree", "pretix-fontpack-free")
+    if version("pretix-fontpack-free") != "1.11.2":
+        pytest.skip("the fonts are cut from pretix-fontpack-free 1.11.2")
+    table = json.loads((glyphs.TYPEFACES / "typefaces.json").read_text(encoding="utf-8"))
+    for row in table["typefaces"]:
+        whole = read_font(next(pack.rglob(row["cut_from"])))
+        ours = read_font(glyphs.TYPEFACES / row["file"])
+        shared = [letter for letter in table["letters"][::9] if ord(letter) in whole.glyph_of]
+        drawers = [FontDrawer(font.path, glyphs.FRAME, glyphs.REFERENCE) for font in (whole, ours)]
+        for letter in shared:
+            first, second = (drawer.draw(letter) for drawer in drawers)
+            np.testing.assert_array_equal(first, second, f"{row['family']} {letter}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -87,3 +88,33 @@ def test_a_changed_table_is_found(tmp_path: Path) -> None:
     assert len(verify_added("mine")) == 1
     path.write_bytes(b"torn")
     assert "not a readable Parquet file" in verify_added("mine")[0]
+
+
+@pytest.mark.parametrize("column", ["label", "superclass", "id"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["a", None, "b", "c"],
+        ["a", "", "b", "c"],
+        ["a", " ", "b", "c"],
+        [0.0, float("nan"), 1.0, 2.0],
+        [0, None, 1, 2],
+        [date(2020, 1, 1), None, date(2020, 1, 2), date(2020, 1, 3)],
+    ],
+    ids=["None", "empty", "blank", "NaN", "null", "no date"],
+)
+def test_a_missing_label_is_no_class(tmp_path: Path, column: str, values: list[object]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns: dict[str, list[object]] = {
+        "id": ["p", "q", "r", "s"],
+        "embedding": [[float(i), 1.0] for i in range(4)],
+        "label": ["a", "q", "b", "c"],
+        "superclass": ["x", "x", "y", "y"],
+    }
+    columns[column] = values
+    # not through pandas, which turns NaN into null
+    pq.write_table(pa.table(columns), tmp_path / "v.parquet")
+    with pytest.raises(DataError, match=r"empty|no superclass"):
+        add_dataset("mine", "vectors", Handed(table=tmp_path / "v.parquet"))

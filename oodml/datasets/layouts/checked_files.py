@@ -13,8 +13,9 @@ from typing import TypeVar
 from oodml.core.errors import DataError
 from oodml.core.hashing import sha256_file
 from oodml.core.progress import track
+from oodml.core.regular_files import check_regular_file
 from oodml.datasets.base import shorten
-from oodml.datasets.images import decode_image
+from oodml.datasets.images import examine_image
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -40,16 +41,24 @@ class FileRecord:
         return cls(str(path), int(size), int(modified_ns), str(sha256))
 
 
+@dataclass(frozen=True)
+class CheckedFile:
+    """A file that was read, and (if it was decoded) the ``images.REMARKS`` that hold for it."""
+
+    record: FileRecord
+    remarks: tuple[str, ...] = ()
+
+
 def check_files(
     root: Path, paths: Sequence[str], decode: bool, description: str
-) -> list[FileRecord]:
-    """Read (and, if ``decode``, decode) every file; one FileRecord each, in the order given.
+) -> list[CheckedFile]:
+    """Read (and, if ``decode``, decode) every file; one CheckedFile each, in the order given.
 
     Raises:
-        DataError: naming the files that are missing, unreadable or not images.
+        DataError: naming the files that are missing, unreadable, no regular files or not images.
     """
 
-    def check(path: str) -> FileRecord | str:
+    def check(path: str) -> CheckedFile | str:
         try:
             return _read_file(root, path, decode)
         except (DataError, OSError) as error:
@@ -65,7 +74,7 @@ def check_files(
             f"{root}: {len(problems)} of {len(paths)} files cannot be used:\n  {listed}{tail}\n"
             "restore or remove them, then try again"
         )
-    return [result for result in results if isinstance(result, FileRecord)]
+    return [result for result in results if isinstance(result, CheckedFile)]
 
 
 def changed_files(
@@ -89,16 +98,18 @@ def changed_files(
     return [line for line in lines if line is not None]
 
 
-def _read_file(root: Path, path: str, decode: bool) -> FileRecord:
+def _read_file(root: Path, path: str, decode: bool) -> CheckedFile:
     full = root / path
+    check_regular_file(full)
     if not decode:
         status = full.stat()
-        return FileRecord(path, status.st_size, status.st_mtime_ns, sha256_file(full))
+        return CheckedFile(FileRecord(path, status.st_size, status.st_mtime_ns, sha256_file(full)))
     with open(full, "rb") as handle:
         status = os.fstat(handle.fileno())
         data = handle.read()
-    decode_image(full, data)
-    return FileRecord(path, len(data), status.st_mtime_ns, hashlib.sha256(data).hexdigest())
+    remarks = examine_image(full, data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return CheckedFile(FileRecord(path, len(data), status.st_mtime_ns, sha256), remarks)
 
 
 def _difference(root: Path, file: FileRecord, read_all: bool, decode: bool) -> str | None:
@@ -107,7 +118,7 @@ def _difference(root: Path, file: FileRecord, read_all: bool, decode: bool) -> s
         return f"{_shown(file.path)}: {status.st_size} bytes, {file.size} recorded"
     if not read_all and status.st_mtime_ns == file.modified_ns:
         return None
-    if _read_file(root, file.path, decode).sha256 != file.sha256:
+    if _read_file(root, file.path, decode).record.sha256 != file.sha256:
         return f"{_shown(file.path)}: content is not what was recorded (sha256 differs)"
     return None
 
@@ -117,8 +128,9 @@ def _as_line(root: Path, path: str, error: Exception) -> str:
         return f"{_shown(path)}: missing"
     if isinstance(error, OSError):
         return f"{_shown(path)}: cannot be read ({error.strerror})"
-    reason = str(error).removeprefix(f"{root / path}: ").split("; restore")[0]
-    return f"{_shown(path)}: {reason}"
+    reason = str(error).removeprefix(f"{root / path}: ").split("; ")[0]
+    # "no such file" is how a file that is looked up by its name says it
+    return f"{_shown(path)}: {'missing' if reason == 'no such file' else reason}"
 
 
 def _shown(path: str) -> str:

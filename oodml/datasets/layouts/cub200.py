@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from oodml.core.errors import DataError
+from oodml.core.regular_files import check_regular_file
 from oodml.datasets.base import DatasetCard, first_repeated, shorten
-from oodml.datasets.layouts.kind import FileIndex, FilesKind, IndexedImage, Split, find_folder
+from oodml.datasets.layouts.kind import FileIndex, FilesKind, IndexedImage, Split
+from oodml.datasets.layouts.walking import find_folder
 from oodml.datasets.registry import register_kind
 
 _TABLES = ("images.txt", "image_class_labels.txt", "classes.txt")
@@ -58,13 +60,14 @@ class Cub200(FilesKind):
 
 def _read_table(path: Path) -> dict[str, str]:
     """Lines ``number value`` of an official text file."""
-    if not path.is_file():
-        raise DataError(f"{path}: missing; it belongs to the official layout")
+    check_regular_file(path, todo="it belongs to the official layout")
     rows: dict[str, str] = {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text ({error})") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     for number, line in enumerate(lines, start=1):
         parts = line.strip().split(" ", 1)
         if parts == [""]:

@@ -8,10 +8,11 @@ from pathlib import Path, PurePosixPath
 from oodml.core.errors import DataError
 from oodml.datasets.base import DatasetCard, shorten
 from oodml.datasets.images import is_image_name
-from oodml.datasets.layouts.kind import FileIndex, FilesKind, IndexedImage, files_below
+from oodml.datasets.layouts.kind import FileIndex, FilesKind, IndexedImage
+from oodml.datasets.layouts.walking import files_below, is_visible_folder, listed
 from oodml.datasets.registry import register_kind
 
-_DEEPEST = 6  # folders looked into; deeper images make the layout ambiguous anyway
+_DEEPEST = 32  # folders looked into; an image below the second makes the layout ambiguous
 
 _CARD = DatasetCard(
     title="Image folder",
@@ -31,13 +32,16 @@ class ImageFolder(FilesKind):
 
     def index(self, root: Path) -> FileIndex:
         base = _descend(root)
-        files = list(files_below(base, _DEEPEST))
+        prefix = base.relative_to(root)
+        found = list(files_below(root, _DEEPEST))
+        within = "" if base == root else f"{prefix.as_posix()}/"
+        files = [name.removeprefix(within) for name in found if name.startswith(within)]
+        outside = [name for name in found if not name.startswith(within)]
         paths = [PurePosixPath(f) for f in files if is_image_name(PurePosixPath(f).name)]
         if not paths:
             raise DataError(f"{root}: no images found; expected DIR/class/image.jpg")
         depth = _class_depth(root, paths)
         _check_no_empty_class(base, depth, paths)
-        prefix = base.relative_to(root)
         images = [
             IndexedImage(_nfc(path), _nfc(path.parent), (prefix / path).as_posix())
             for path in paths
@@ -47,25 +51,29 @@ class ImageFolder(FilesKind):
             images=images,
             card=_CARD,
             superclass_of={name: name.split("/")[0] for name in classes} if depth == 2 else None,
-            notes=_left_out(files),
+            notes=_left_out([*files, *outside]),
         )
 
 
 def _descend(root: Path) -> Path:
     """Archives usually wrap everything in one folder, which is not a class: step into it."""
-    folders = _visible_folders(root)
-    if len(folders) != 1 or any(is_image_name(path.name) for path in root.iterdir()):
-        return root
-    holds_images = any(is_image_name(path.name) for path in folders[0].iterdir())
-    return root if holds_images or not _visible_folders(folders[0]) else _descend(folders[0])
+    base = root
+    for _ in range(_DEEPEST):
+        folders = _visible_folders(base)
+        if len(folders) != 1 or _holds_images(base) or _holds_images(folders[0]):
+            break
+        if not _visible_folders(folders[0]):
+            break
+        base = folders[0]
+    return base
+
+
+def _holds_images(folder: Path) -> bool:
+    return any(is_image_name(path.name) and not path.is_dir() for path in listed(folder))
 
 
 def _visible_folders(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.is_dir() and not path.name.startswith(".") and path.name != "__MACOSX"
-    )
+    return [path for path in listed(folder) if is_visible_folder(path)]
 
 
 def _class_depth(root: Path, paths: list[PurePosixPath]) -> int:
@@ -101,17 +109,21 @@ def _check_no_empty_class(base: Path, depth: int, paths: list[PurePosixPath]) ->
 
 
 def _left_out(files: list[str]) -> list[str]:
-    others = [
-        name
-        for name in files
-        if not is_image_name(PurePosixPath(name).name)
-        and not PurePosixPath(name).name.startswith(".")
-    ]
+    others = [name for name in files if _is_worth_telling(name)]
     return (
         [f"{len(others)} files are no images and were left out: {shorten(others)}"]
         if others
         else []
     )
+
+
+def _is_worth_telling(name: str) -> bool:
+    """Not an image that is read, and not what systems leave in every folder (``.DS_Store``)."""
+    last = PurePosixPath(name).name
+    if not last.startswith("."):
+        return not is_image_name(last)
+    # a hidden folder, or a hidden image; ``._x.jpg`` is macOS's
+    return name.endswith("/") or (not last.startswith("._") and is_image_name(last.lstrip(".")))
 
 
 def _nfc(path: PurePosixPath) -> str:

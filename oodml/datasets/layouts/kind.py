@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,13 @@ from oodml.datasets.base import (
     labels_of,
     shorten,
 )
-from oodml.datasets.images import FileImages
-from oodml.datasets.layouts.checked_files import FileRecord, changed_files, check_files
+from oodml.datasets.images import REMARKS, FileImages
+from oodml.datasets.layouts.checked_files import (
+    CheckedFile,
+    FileRecord,
+    changed_files,
+    check_files,
+)
 
 Record = dict[str, Any]
 Split = tuple[tuple[str, ...], tuple[str, ...]]
@@ -91,7 +95,8 @@ class FilesKind(Kind):
         index = self.index(source)
         _check_names(source, index)
         images = sorted(index.images, key=lambda image: (image.class_name, image.image_id))
-        pixels = check_files(source, [image.path for image in images], decode, "Checking images")
+        checked = check_files(source, [image.path for image in images], decode, "Checking images")
+        pixels = [file.record for file in checked]
         metadata = check_files(source, list(index.metadata_files), False, "Checking metadata")
         _check_equal_content(source, index, pixels)
         return {
@@ -101,10 +106,10 @@ class FilesKind(Kind):
             "image_ids": [image.image_id for image in images],
             "class_of_image": [image.class_name for image in images],
             "files": [file.as_json() for file in pixels],
-            "metadata_files": [file.as_json() for file in metadata],
+            "metadata_files": [file.record.as_json() for file in metadata],
             "superclass_of": index.superclass_of,
             "default_split": index.default_split,
-            "notes": [*index.notes, *_identical_images(images, pixels)],
+            "notes": [*index.notes, *_identical_images(images, pixels), *_remarks(images, checked)],
             "decoded": decode,
             "fingerprint": dataset_fingerprint(
                 [image.image_id for image in images],
@@ -152,39 +157,6 @@ class FilesKind(Kind):
         return problems
 
 
-def files_below(root: Path, depth: int) -> Iterator[str]:
-    """Relative paths (with ``/``) of all files at most ``depth`` folders deep, in sorted order.
-
-    Links are followed; the depth bounds them. Hidden and ``__MACOSX`` folders are passed over.
-    """
-    yield from _files_below(root, "", depth)
-
-
-def _files_below(folder: Path, prefix: str, depth: int) -> Iterator[str]:
-    try:
-        entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({error.strerror})") from None
-    for entry in entries:
-        if entry.is_dir():
-            if depth > 0 and not entry.name.startswith(".") and entry.name != "__MACOSX":
-                yield from _files_below(entry, f"{prefix}{entry.name}/", depth - 1)
-        else:
-            yield prefix + entry.name
-
-
-def find_folder(root: Path, depth: int, is_it: Callable[[Path], bool]) -> Path | None:
-    """``root`` or the first folder below it, at most ``depth`` deep, for which ``is_it``."""
-    if is_it(root):
-        return root
-    if depth > 0:
-        for child in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")):
-            found = find_folder(child, depth - 1, is_it)
-            if found is not None:
-                return found
-    return None
-
-
 def _check_names(source: Path, index: FileIndex) -> None:
     check_ids(str(source), [image.image_id for image in index.images])
     for name in sorted({image.class_name for image in index.images}):
@@ -201,11 +173,22 @@ def _identical_images(images: list[IndexedImage], files: list[FileRecord]) -> li
     notes = []
     if copies:
         extra = sum(len(group) - 1 for group in copies)
-        names = [image.image_id for group in copies for image in group[1:]]
+        # Which of them is the copy, no one can tell; so all are named.
+        names = [" = ".join(image.image_id for image in group) for group in copies]
         notes.append(f"{extra} images are copies of another, byte for byte: {shorten(names, 3)}")
     if torn:
-        pairs = [" = ".join(image.image_id for image in group[:2]) for group in torn]
+        pairs = [" = ".join(image.image_id for image in group) for group in torn]
         notes.append(f"{len(torn)} images stand in more than one class: {shorten(pairs, 3)}")
+    return notes
+
+
+def _remarks(images: list[IndexedImage], files: list[CheckedFile]) -> list[str]:
+    """Notes on images that are read otherwise than a viewer shows them."""
+    notes = []
+    for key, text in REMARKS.items():
+        names = [i.image_id for i, file in zip(images, files, strict=True) if key in file.remarks]
+        if names:
+            notes.append(f"{len(names)} images {text}: {shorten(names, 3)}")
     return notes
 
 
@@ -218,7 +201,7 @@ def _check_equal_content(source: Path, index: FileIndex, files: list[FileRecord]
         source, [other for _, other in index.must_match], False, "Comparing copies"
     )
     for (kept, other), file in zip(index.must_match, others, strict=True):
-        if sha256_of[kept] != file.sha256:
+        if sha256_of[kept] != file.record.sha256:
             raise DataError(
                 f"{source}: {kept} and {other} are the same image id but differ; remove one of them"
             )

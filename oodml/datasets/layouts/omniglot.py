@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 from oodml.core.errors import DataError
 from oodml.datasets.base import DatasetCard, shorten
 from oodml.datasets.images import is_image_name
-from oodml.datasets.layouts.kind import FileIndex, FilesKind, IndexedImage, Split, files_below
+from oodml.datasets.layouts.kind import FileIndex, FilesKind, IndexedImage, Split
+from oodml.datasets.layouts.walking import files_below
 from oodml.datasets.registry import register_kind
 
 _CARD = DatasetCard(

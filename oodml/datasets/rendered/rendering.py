@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
+from oodml.core.cache_entry import note_use
+from oodml.core.disk_errors import clear_disk_errors
 from oodml.core.errors import IntegrityError, OodmlError
 from oodml.core.files import atomic_path, oodml_home, read_json, write_json
 from oodml.core.hashing import sha256_file, sha256_json
@@ -56,15 +60,29 @@ def rendered_dataset(
 ) -> ClassDataset:
     """The data set of ``recipe``: from the cache if that is whole, else rendered and cached.
 
-    The cache lies in ``<home>/data/<name>/<key>/``. A torn one, one that was changed, and one made
-    with other versions are never used.
+    The cache lies in ``<home>/data/<name>/<key>/``; one process renders, others wait. A torn one,
+    one that was changed, and one made with other versions are never used.
+
+    Raises:
+        OodmlError: the disk is full, or cannot be written.
     """
     folder = cache_folder(recipe)
-    try:
+    with suppress(OodmlError):  # missing, torn or altered
         return _load(folder, recipe, card)
-    except OodmlError:  # missing, torn or altered
-        _write(folder, recipe, render())
-        return _load(folder, recipe, card)
+    with clear_disk_errors(f"rendering {recipe.name!r}", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(render_lock(folder)):
+            with suppress(OodmlError):  # rendered meanwhile, by the one that was waited for
+                return _load(folder, recipe, card)
+            for torn in folder.glob(".*.tmp"):  # of a process that was killed
+                torn.unlink(missing_ok=True)
+            _write(folder, recipe, render())
+            return _load(folder, recipe, card)
+
+
+def render_lock(folder: Path) -> Path:
+    """The lock of those that render into ``folder``."""
+    return folder.with_name(folder.name + ".lock")
 
 
 def cache_folder(recipe: Recipe) -> Path:
@@ -119,8 +137,10 @@ def _load(folder: Path, recipe: Recipe, card: DatasetCard) -> ClassDataset:
     path = folder / "images.npy"
     if not path.is_file() or _content_hash(path) != manifest["images_sha256"]:
         raise IntegrityError(f"{path}: not what its manifest records")
-    if len(open_array(path)) != len(manifest["image_ids"]):
+    array = open_array(path)
+    if len(array) != len(manifest["image_ids"]):
         raise IntegrityError(f"{path}: another number of images than its manifest records")
+    note_use(folder / "manifest.json")
     labels, class_names = labels_of(manifest["classes"])
     split = manifest["default_split"]
     return ClassDataset(
@@ -132,7 +152,7 @@ def _load(folder: Path, recipe: Recipe, card: DatasetCard) -> ClassDataset:
         card=card,
         superclass_of=manifest["superclass_of"],
         default_split=None if split is None else (tuple(split[0]), tuple(split[1])),
-        images=ArrayImages(path),
+        images=ArrayImages(path, array),
     )
 
 
