@@ -11,7 +11,7 @@ from oodml.core.errors import DataError
 from oodml.datasets.base import ClassDataset, DatasetCard, dataset_fingerprint, labels_of, shorten
 from oodml.datasets.images import FileImages, is_image_name
 from oodml.datasets.layouts.checked_files import check_files
-from oodml.datasets.layouts.kind import files_below
+from oodml.datasets.layouts.walking import files_below
 
 UNLABELLED = "unlabelled"
 _DEEPEST = 16
@@ -64,7 +64,7 @@ def _dataset(root: Path, paths: Sequence[str], name: str) -> ClassDataset:
         image_ids=ids,
         labels=labels,
         class_names=class_names,
-        fingerprint=dataset_fingerprint(ids, classes, [one.sha256 for one in records]),
+        fingerprint=dataset_fingerprint(ids, classes, [one.record.sha256 for one in records]),
         card=_CARD,
         images=FileImages(root, tuple(paths)),
     )
