@@ -145,6 +145,20 @@ def test_features_on_a_full_disk_are_told(
         extract_features(load_dataset(vector_data), "identity")
 
 
+def test_the_room_of_features_is_taken_before_they_are_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fills up under a memory map ends the process by a signal, without a word."""
+    from oodml.features import compute
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    with pytest.raises(OSError, match="No space left"):
+        compute._open_partial(tmp_path / "a.partial", {}, 10, 4)
+
+
 @pytest.mark.parametrize(
     "command", [["data", "list"], ["cache", "list"], ["data", "show", "glyphs"]]
 )
