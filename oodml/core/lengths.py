@@ -85,17 +85,34 @@ def check_squares(rows: NDArray[np.float64], name: str) -> None:
         )
 
 
+def without_rounding(
+    differences: NDArray[np.float64], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Differences, or zeros where all of them are rounding of the values they are taken of.
+
+    So that what collapsed to a point is measured as that and not by its rounding errors. Others stay as
+    they are.
+    """
+    rounding = 16 * np.finfo(np.float64).eps * float(np.abs(values).max(initial=0.0))
+    largest = float(np.abs(differences).max(initial=0.0))
+    return np.zeros_like(differences) if largest <= rounding else differences
+
+
+def spread_sample(rows: NDArray[Any]) -> NDArray[Any]:
+    """Up to 255 rows, an odd number, evenly spaced from the first to the last."""
+    count = max(0, min(_SAMPLE, len(rows) - 1 + len(rows) % 2))
+    return np.asarray(rows[np.linspace(0, len(rows) - 1, count).astype(np.int64)])
+
+
 def far_centre(rows: NDArray[Any]) -> NDArray[np.float64] | None:
     """Where a cloud of points lies, [N, D] -> [D], if that is far from the origin; else None.
 
     The componentwise median of up to 255 rows, so that it depends on no other rows, and on outliers
     little. What does not change with the origin may be computed from the differences to it.
     """
-    count = min(_SAMPLE, len(rows) - 1 + len(rows) % 2)
-    if count < 1:
+    sample = np.asarray(spread_sample(rows), np.float64)
+    if not len(sample):
         return None
-    chosen = np.linspace(0, len(rows) - 1, count).astype(np.int64)
-    sample = np.asarray(rows[chosen], np.float64)
     centre = np.asarray(np.median(sample, axis=0), np.float64)
     with np.errstate(over="ignore"):
         spread = float(np.median(row_lengths(sample - centre)))

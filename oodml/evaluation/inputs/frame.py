@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
-from oodml.core.lengths import far_centre, row_lengths
+from oodml.core.lengths import far_centre, make_unit, row_lengths, spread_sample
 from oodml.core.matrix import row_pieces
 
 Similarity = Literal["cosine", "dot", "euclidean"]
+_ONE_DIRECTION = 2.0**-16  # unit rows nearer than this are blurred by float32 and by the tie rule
+_SAME_DIRECTION = 2.0**-48  # nearer still, they are one up to the rounding of float64
 _EINSUM_BUFFER = 8192  # longer rows einsum adds in pieces that depend on the rows around
 
 
@@ -58,9 +60,11 @@ def frame_of(
         sets: queries and gallery, or its parts, each with what to call it in messages.
 
     Raises:
-        DataError: a row so long that its length overflows.
+        DataError: a row so long that its length overflows, or, for cosine, directions in float64 that
+            float32 rows cannot tell apart.
     """
     if similarity == "cosine":
+        _refuse_one_direction(queries)
         for _ in sets:  # each part is checked as it is read
             pass
         return Frame(similarity)
@@ -79,6 +83,25 @@ def lengths(piece: NDArray[np.float64]) -> NDArray[np.float64]:
         if piece.shape[1] > _EINSUM_BUFFER:
             return np.sqrt(np.ascontiguousarray(piece * piece).sum(axis=1))
         return np.asarray(np.sqrt(np.einsum("ij,ij->i", piece, piece)))
+
+
+def _refuse_one_direction(queries: NDArray[Any]) -> None:
+    """DataError where float64 rows differ in direction, but by less than float32 can tell.
+
+    Rows that are given in float32 or less have lost it before, and equal rows have none to lose.
+    """
+    if queries.dtype.itemsize < 8:
+        return
+    sample = make_unit(np.array(spread_sample(queries), np.float64))
+    if not len(sample):
+        return
+    apart = float(np.median(row_lengths(sample - np.median(sample, axis=0))))
+    if _SAME_DIRECTION < apart < _ONE_DIRECTION:
+        raise DataError(
+            f"embeddings: their directions differ by {apart:.1g} only, too little for the float32 that "
+            "cosines are computed in; subtract their mean first, or compare them by similarity="
+            "'euclidean', which knows no origin"
+        )
 
 
 def _largest_length(matrix: NDArray[Any], name: str, centre: NDArray[np.float64] | None) -> float:
