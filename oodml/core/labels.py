@@ -122,6 +122,14 @@ def encode_labels(columns: Sequence[Labels]) -> tuple[list[NDArray[np.int64]], t
     return codes, tuple(str(one) for one in ordered)
 
 
+def text_cell(value: Any) -> str:
+    """A cell of a typed column as text: ``""`` for a missing one, whole numbers by their digits."""
+    if isinstance(value, str):
+        return value
+    name = plain_label(value)
+    return "" if name is None else str(name)
+
+
 _WHOLE_FLOAT = re.compile(r"-?[0-9]+\.0+|nan", re.IGNORECASE)
 
 

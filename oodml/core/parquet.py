@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from oodml.core.errors import DataError
 from oodml.core.files import atomic_path
+from oodml.core.labels import text_cell
 
 
 def read_table(path: Path, needed: Sequence[str] = ()) -> pa.Table:
@@ -38,9 +39,9 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 
 def text_columns(table: pa.Table, without: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
-    """All columns that are no lists as text, nulls as ``""``."""
+    """All columns that are no lists as text, by the rule for labels: nulls and NaN as ``""``."""
     return {
-        name: tuple("" if value is None else str(value) for value in table[name].to_pylist())
+        name: tuple(map(text_cell, table[name].to_pylist()))
         for name in table.column_names
         if name not in without and not pa.types.is_nested(table.schema.field(name).type)
     }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, OodmlError, UsageError
+from oodml.core.short_repr import html_table
 from oodml.evaluation.inputs.search_input import check_gallery_arguments, read_input
 from oodml.evaluation.metrics import Metric, get_metric
 from oodml.evaluation.metrics.embedding_set import EmbeddingSet
@@ -35,7 +37,11 @@ DEFAULT_METRICS = (
 )
 
 
-@dataclass(frozen=True)
+_SHOWN = 8
+_QUICK = 1_000
+
+
+@dataclass(frozen=True, repr=False)
 class Report:
     """Scores of one set of embeddings.
 
@@ -171,6 +177,38 @@ class Report:
             "counts": self.counts,
             "similarity": self.ranks.similarity,
         }
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name} {self._words(name)}" for name in list(self.metrics)[:_SHOWN])
+        more = f", and {len(self.metrics) - _SHOWN} more" if len(self.metrics) > _SHOWN else ""
+        failed = f"; failed: {', '.join(list(self.failed)[:_SHOWN])}" if self.failed else ""
+        return f"Report({self._about}: {shown}{more}{failed})"
+
+    def _repr_html_(self) -> str:
+        rows = [[name, self._words(name), self.macro.get(name, "")] for name in self.metrics]
+        rows += [[name, reason, ""] for name, reason in self.failed.items()]
+        heads = ["metric", "mean per query [95 % interval over classes]", "mean per class"]
+        return html_table(self._about, heads, rows)
+
+    @property
+    def _about(self) -> str:
+        c = self.counts
+        return (
+            f"{c['queries']} queries of {c['classes']} classes, gallery {c['gallery']}, "
+            f"{self.ranks.similarity}"
+        )
+
+    def _words(self, name: str) -> str:
+        """The value with its interval, where it has one."""
+        value, found = self.metrics[name], self._quick_intervals.get(name)
+        if found is None or found.low != found.low:
+            return f"{value:.4g}"
+        return f"{value:.4g} [{found.low:.4g}, {found.high:.4g}]"
+
+    @cached_property
+    def _quick_intervals(self) -> dict[str, Estimate]:
+        """Of fewer resamples than `intervals` has: to be looked at, not reported."""
+        return self.intervals(resamples=_QUICK) if self._values else {}
 
     def _of(self, name: str) -> NDArray[np.float64]:
         if name not in self._values:

@@ -13,9 +13,10 @@ from oodml.core.errors import DataError, UsageError
 from oodml.core.labels import plain_labels
 from oodml.core.lengths import make_usual
 from oodml.core.matrix import as_matrix
+from oodml.core.short_repr import html_fields, short_fields
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class VerificationReport:
     """Scores of one list of pairs.
 
@@ -38,6 +39,9 @@ class VerificationReport:
     eer: float
     same_pairs: int
     different_pairs: int
+
+    __repr__ = short_fields
+    _repr_html_ = html_fields
 
 
 def verification(

@@ -9,13 +9,14 @@ import numpy as np
 
 from oodml.core.errors import DataError, OodmlError, UsageError
 from oodml.core.progress import track
+from oodml.core.short_repr import html_table, short_fields
 from oodml.core.statistics import kendall_tau
 from oodml.shift.distance.labelled import LabelledFeatures
 from oodml.shift.ladder.model import Ladder
 from oodml.shift.measures import MEASURES, checked_values, sides_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LadderMeasurement:
     """Values of measures on every level.
 
@@ -29,6 +30,12 @@ class LadderMeasurement:
     names: tuple[str, ...]
     values: np.ndarray
     tau: tuple[float, ...]
+
+    __repr__ = short_fields
+
+    def _repr_html_(self) -> str:
+        rows = [[place, *row.tolist()] for place, row in enumerate(self.values)]
+        return html_table("measures by level", ["level", *self.names], [*rows, ["tau", *self.tau]])
 
 
 def measure_ladder(

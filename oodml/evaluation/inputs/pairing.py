@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from oodml.core.errors import DataError
 from oodml.core.labels import UNLABELLED, encode_labels, plain_labels
+from oodml.core.short_repr import short_fields
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Pairing:
     """Queries and gallery in class order, so that a query's positives are one slice of columns.
 
@@ -50,6 +51,8 @@ class Pairing:
     def gallery_sizes(self) -> NDArray[np.int64]:
         """Gallery items each sorted query is compared with, itself excluded: int64 [Q]."""
         return len(self.gallery_rows) - (self.self_column >= 0).astype(np.int64)
+
+    __repr__ = short_fields
 
 
 def pair_up(

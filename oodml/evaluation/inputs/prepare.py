@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from oodml.core.lengths import make_unit, row_lengths
 from oodml.core.matrix import rows_a_piece
+from oodml.core.short_repr import short_fields
 from oodml.core.threads import available_threads, run_in_threads
 from oodml.evaluation.inputs.frame import Frame, lengths
 
 _LARGEST_EXPONENT = 1000  # beyond, 2**exponent is no float64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PreparedRows:
     """What the counting works on.
 
@@ -33,6 +34,8 @@ class PreparedRows:
     rows: NDArray[np.float32]
     lengths: NDArray[np.float64]
     half_squares: NDArray[np.float64]
+
+    __repr__ = short_fields
 
 
 def prepare(matrix: NDArray[Any], order: NDArray[np.int64], frame: Frame) -> PreparedRows:

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from oodml.core.errors import DataError, UsageError
 from oodml.core.labels import Labels, plain_labels
 from oodml.core.matrix import as_matrix
+from oodml.core.short_repr import short_fields
 from oodml.evaluation.inputs.frame import Frame, Similarity, frame_of
 from oodml.evaluation.inputs.pairing import Pairing, check_ids, pair_up
 from oodml.evaluation.inputs.self_matches import refuse_own_copies
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SearchInput:
     """Queries and gallery (the same array without a gallery), and who is whose positive.
 
@@ -47,6 +48,8 @@ class SearchInput:
         codes[self.pairing.query_rows] = self.pairing.query_class
         everything = len(rows) == len(self.queries)
         return (self.queries if everything else self.queries[rows]), codes[rows]
+
+    __repr__ = short_fields
 
 
 def check_gallery_arguments(gallery_embeddings: Any, gallery_labels: Any, gallery_ids: Any) -> None:

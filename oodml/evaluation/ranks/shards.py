@@ -20,6 +20,7 @@ from oodml.core.errors import DataError, UsageError
 from oodml.core.labels import LabelList, Labels, plain_labels
 from oodml.core.matrix import as_matrix
 from oodml.core.progress import track
+from oodml.core.short_repr import short_fields
 from oodml.evaluation.inputs.frame import Frame, Similarity, check_similarity, frame_of
 from oodml.evaluation.inputs.pairing import Pairing, check_ids, pair_up
 from oodml.evaluation.inputs.prepare import PreparedRows, prepare
@@ -32,7 +33,7 @@ from oodml.evaluation.ranks.table import PositiveRanks
 from oodml.evaluation.ranks.thresholds import Thresholds, positive_thresholds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GalleryShard:
     """A part of the gallery; shards follow each other in gallery order.
 
@@ -54,12 +55,14 @@ class GalleryShard:
             name = str(given)
             try:
                 given = np.load(given, mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError, EOFError) as error:
+            except Exception as error:  # its header is parsed as Python, which fails in many ways
                 raise DataError(f"{name}: not a readable .npy array ({error})") from None
         matrix = as_matrix(given, name, self.ids)
         if len(matrix) != len(self.labels):
             raise DataError(f"{name}: {len(self.labels)} labels for {len(matrix)} rows")
         return matrix
+
+    __repr__ = short_fields
 
 
 def sharded_positive_ranks(

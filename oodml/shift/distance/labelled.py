@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from oodml.core.errors import DataError, UsageError
 from oodml.core.labels import LabelList, Labels, plain_labels
 from oodml.core.matrix import as_matrix
+from oodml.core.short_repr import short_fields
 from oodml.shift.distance.means import ClassMeans, class_means
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LabelledFeatures:
     """Feature rows with class names.
 
@@ -90,6 +91,8 @@ class LabelledFeatures:
     def means(self) -> ClassMeans:
         """Class means; DataError for shapes that do not fit and values that are not finite."""
         return class_means(self.features, self.names, image_ids=self.image_ids)
+
+    __repr__ = short_fields
 
 
 def _class_names(labels: Labels, class_names: Sequence[str] | None) -> NDArray[np.str_]:

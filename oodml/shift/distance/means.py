@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from oodml.core.errors import DataError, UsageError
 from oodml.core.lengths import check_squares, without_rounding
+from oodml.core.short_repr import short_fields
 from oodml.shift.distance.frechet import (
     covariance,
     covariance_of,
@@ -26,7 +27,7 @@ GRAM_CLASSES = 6144
 _BLOCK = 65536
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ClassMeans:
     """Mean vector of each class, classes sorted by name.
 
@@ -117,6 +118,8 @@ class ClassMeans:
         root = root_trace_eps(cov1, cov2, eps) + (self.dims - rows.shape[1]) * eps
         traces = np.trace(cov1) + np.trace(cov2)
         return max(0.0, float(difference @ difference + traces - 2.0 * root))
+
+    __repr__ = short_fields
 
 
 def class_means(

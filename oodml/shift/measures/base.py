@@ -13,12 +13,13 @@ from oodml.core.foreign import named_failure
 from oodml.core.hashing import derived_seed
 from oodml.core.lengths import without_rounding
 from oodml.core.registry import Registry
+from oodml.core.short_repr import short_fields
 from oodml.shift.distance.gram import Float, Index
 from oodml.shift.distance.labelled import LabelledFeatures
 from oodml.shift.distance.means import ClassMeans
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sides:
     """The two sides of one split as a measure sees them.
 
@@ -76,6 +77,8 @@ class Sides:
             rng = np.random.default_rng(derived_seed("measure images", self.seed, name))
             rows = np.sort(rng.choice(rows, most, replace=False))
         return np.asarray(self.data.features[rows], dtype=np.float64)
+
+    __repr__ = short_fields
 
 
 Measure = Callable[[Sides], Mapping[str, float]]
