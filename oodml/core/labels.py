@@ -67,7 +67,7 @@ def plain_label(label: Any) -> int | str | None:
     if isinstance(label, float):
         return int(label) if label.is_integer() else str(label)
     if isinstance(label, bytes):
-        return label.decode("utf-8", errors="replace")
+        return label.decode("utf-8", errors="replace") or None
     return str(label)
 
 

@@ -368,7 +368,10 @@ def test_every_way_of_counting(engine, classes, noise, way, with_gallery, monkey
     if with_gallery:
         # other ids say that an equal row is another image
         others = {"gallery_embeddings": rows, "gallery_labels": labels}
-        others |= {"ids": [f"q{i}" for i in range(300)], "gallery_ids": [f"g{i}" for i in range(700)]}
+        others |= {
+            "ids": [f"q{i}" for i in range(300)],
+            "gallery_ids": [f"g{i}" for i in range(700)],
+        }
     else:
         asked = (rows, labels)
     ranks = positive_ranks(*asked, **others)

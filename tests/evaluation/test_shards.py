@@ -103,9 +103,7 @@ def test_labels_of_mixed_types(data):
         rows[:90], numbers[:90], ids=ids[:90], gallery_embeddings=rows, gallery_labels=mixed,
         gallery_ids=ids,
     )  # fmt: skip
-    found = sharded_positive_ranks(
-        rows[:90], numbers[:90], split(rows, mixed, ids), ids=ids[:90]
-    )
+    found = sharded_positive_ranks(rows[:90], numbers[:90], split(rows, mixed, ids), ids=ids[:90])
     assert same(found, whole)
 
 

@@ -27,7 +27,11 @@ def norm_mean(embeddings: EmbeddingSet) -> float:
     >>> norm_mean(rows)
     1.25
     """
-    return float(_norms(embeddings).mean())
+    norms = _norms(embeddings)
+    with np.errstate(over="ignore"):
+        mean = float(norms.mean())
+    # only where the sum overflows, and not the mean
+    return mean if np.isfinite(mean) else float((norms / len(norms)).sum())
 
 
 @register_embedding_metric(
