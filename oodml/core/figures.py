@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -76,10 +77,16 @@ def texts_as_they_are(figure: Figure) -> Figure:
         if len(families) > 1:
             text.set_fontfamily(list(families))
     if lacking:
-        some = "".join(sorted(lacking)[:_SHOWN])
-        warnings.warn(
-            f"figure: no font of this machine has {some}{' ...' if len(lacking) > _SHOWN else ''}, which "
-            f"are drawn as boxes; install {package_hint(''.join(sorted(lacking)))}",
-            stacklevel=2,
-        )
+        _say_once("".join(sorted(lacking)))
     return figure
+
+
+@cache
+def _say_once(lacking: str) -> None:
+    """Once for each set of characters: a figure is looked through when drawn and at each saving."""
+    some = lacking if len(lacking) <= _SHOWN else lacking[:_SHOWN] + " ..."
+    warnings.warn(
+        f"figure: no font of this machine has {some}, which are drawn as boxes; install "
+        f"{package_hint(lacking)}",
+        stacklevel=3,
+    )

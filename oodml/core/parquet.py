@@ -21,9 +21,10 @@ def read_table(path: Path, needed: Sequence[str] = ()) -> pa.Table:
     """
     try:
         table = pq.read_table(path)
+        table.validate(full=True)  # text that is no UTF-8 is met here and not wherever it is used
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeError) as error:
         raise DataError(f"{path}: not a readable Parquet file ({error})") from None
     for name in needed:
         if name not in table.column_names:

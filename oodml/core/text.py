@@ -20,5 +20,15 @@ def one_line(text: str) -> str:
     return "".join("\ufffd" if _acts(one) else one for one in " ".join(text.split()))
 
 
+def shortened(text: str, most: int) -> str:
+    """`one_line`, with an ellipsis in place of what is beyond ``most`` characters.
+
+    >>> shortened("a name that is long", 8)
+    'a name …'
+    """
+    shown = one_line(text)
+    return shown if len(shown) <= most else shown[: most - 1] + "…"
+
+
 def _acts(character: str) -> bool:
     return character in _TURNING or unicodedata.category(character) in ("Cc", "Cs")

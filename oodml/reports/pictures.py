@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.figures import texts_as_they_are
-from oodml.core.text import one_line
+from oodml.core.text import shortened
 from oodml.evaluation.report import Report
 from oodml.evaluation.uncertainty.estimates import Estimate
 from oodml.reports.metric_info import MetricInfo, metric_info
@@ -64,10 +64,10 @@ def retrieval_picture(
     figure = Figure(figsize=(1.25 * (k + 1) + 0.6, 1.5 * count + 0.6), layout="constrained")
     axes = figure.subplots(count, k + 1, squeeze=False)
     if title:
-        figure.suptitle(one_line(title), fontsize=11)
+        figure.suptitle(shortened(title, 80), fontsize=11)
     for line, query in enumerate(np.asarray(queries).tolist()):
         note = (notes or {}).get(query, "")
-        text = _short(labels[query]) + (f"\n{one_line(note)}" if note else "")
+        text = _short(labels[query]) + (f"\n{shortened(note, 40)}" if note else "")
         _show(axes[line][0], load_image(query), "black", text, bold=True)
         for place, row in enumerate(neighbours[line].tolist()):
             right = labels[row] == labels[query]
@@ -106,7 +106,7 @@ def per_class_picture(
     names = [name for name, _ in scores]
     values = info.scale * np.array([value for _, value in scores])
     first = "highest" if info.higher_is_better is None else "best"
-    title_of_axis = one_line(info.title + info.reading)
+    title_of_axis = shortened(info.title + info.reading, 60)
     many = len(names) > _MOST_BARS
     size = (7.0, 4.2) if many else (7.0, 0.19 * len(names) + 1.3)
     figure = Figure(figsize=size, layout="constrained")
@@ -133,7 +133,7 @@ def per_class_picture(
     figure.legend(fontsize=8, loc="outside lower center", frameon=False)
     axis.spines[["top", "right"]].set_visible(False)
     if title:
-        axis.set_title(one_line(title), fontsize=11)
+        axis.set_title(shortened(title, 80), fontsize=11)
     return texts_as_they_are(figure)
 
 
@@ -168,5 +168,4 @@ def _show(axis: Any, image: Any, colour: str, text: str, *, bold: bool = False) 
 
 
 def _short(name: str, most: int = 20) -> str:
-    shown = one_line(name)
-    return shown if len(shown) <= most else shown[: most - 1] + "…"
+    return shortened(name, most)

@@ -13,7 +13,7 @@ import numpy as np
 from oodml.core.errors import DataError
 from oodml.core.figures import save_figure, texts_as_they_are
 from oodml.core.paths import PathLike, as_path
-from oodml.core.text import one_line
+from oodml.core.text import shortened
 from oodml.shift.distance.means import ClassMeans
 from oodml.shift.ladder.model import Ladder
 
@@ -74,9 +74,9 @@ def shift_figure(ladder: Ladder, superclass_of: Mapping[str, str] | None = None)
         upper.annotate(
             f"{shift:.3g}", (place, shift), xytext=(-7, 6), textcoords="offset points", ha="right"
         )
-    upper.set_ylabel(f"shift ({one_line(ladder.measure.replace('_', ' '))})")
+    upper.set_ylabel(f"shift ({shortened(ladder.measure.replace('_', ' '), 40)})")
     upper.set_ylim(bottom=0)
-    about = f"{one_line(ladder.dataset or ladder.name)}: generator {one_line(ladder.generator)}"
+    about = shortened(f"{ladder.dataset or ladder.name}: generator {ladder.generator}", 70)
     upper.set_title(about, loc="left")
     classes = [level.counts["test_classes"] for level in ladder.levels]
     lower.bar(places, classes, color=_GONE, width=0.85)
@@ -180,7 +180,7 @@ def _superclass_figure(ladder: Ladder, superclass_of: Mapping[str, str]) -> Figu
             panel.text(column, row, f"{share:.0%}", ha="center", va="center", color=colour,
                        fontsize=7)  # fmt: skip
     panel.set_yticks(
-        range(len(largest)), [f"{one_line(largest[i])} ({sizes[largest[i]]})" for i in order]
+        range(len(largest)), [f"{shortened(largest[i], 24)} ({sizes[largest[i]]})" for i in order]
     )
     ticks = [f"{level.index}\n{level.shift:.3g}" for level in ladder.levels]
     panel.set_xticks(range(len(ladder.levels)), ticks)

@@ -151,7 +151,7 @@ def test_errors(data, tmp_path):
         sharded_positive_ranks(rows, labels, [GalleryShard(rows, labels, ids)] * 2)
     with pytest.raises(DataError, match="5 columns"):
         sharded_positive_ranks(rows, labels, [GalleryShard(rows[:, :5], labels)])
-    with pytest.raises(DataError, match="not a readable"):
+    with pytest.raises(DataError, match="no such file"):
         sharded_positive_ranks(rows, labels, [GalleryShard(tmp_path / "x.npy", labels)])
     with pytest.raises(DataError, match="399 labels for 400 rows"):
         sharded_positive_ranks(rows, labels, [GalleryShard(rows, labels[1:])])
