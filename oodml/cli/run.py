@@ -81,12 +81,22 @@ def _report(results: pd.DataFrame, folder: Path, metric: str, as_json: bool) -> 
     if as_json:
         plain = {name: str(path) for name, path in paths.items()}
         print(json.dumps({**plain, "ladders": ladders}))
-        return
+        return _refuse_missing(written.failed)
     print_table(*written.summaries)
     for name, path in paths.items():
         print(f"{name + ':':9}{path}")
     for ladder in dict.fromkeys(ladders):
         print(f"{'ladder:':9}{ladder}")
+    _refuse_missing(written.failed)
+
+
+def _refuse_missing(failed: dict[str, str]) -> None:
+    """OodmlError for files of a report that could not be written, once all others are."""
+    from oodml.core.errors import OodmlError
+
+    if failed:
+        reasons = "; ".join(f"{path} ({why})" for path, why in failed.items())
+        raise OodmlError(f"not written: {reasons}")
 
 
 def _print_plan(

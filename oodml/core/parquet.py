@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from oodml.core.checksum import checksum_holds, with_checksum
 from oodml.core.errors import DataError, IntegrityError
 from oodml.core.files import atomic_path
+from oodml.core.labels import text_cell
 
 
 def read_table(path: Path, needed: Sequence[str] = ()) -> pa.Table:
@@ -26,9 +27,10 @@ def read_table(path: Path, needed: Sequence[str] = ()) -> pa.Table:
     """
     try:
         table = pq.read_table(path, page_checksum_verification=True)
+        table.validate(full=True)  # text that is no UTF-8 is met here and not wherever it is used
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeError) as error:
         raise DataError(f"{path}: not a readable Parquet file ({error})") from None
     if not checksum_holds(table):
         raise IntegrityError(
@@ -54,12 +56,9 @@ def write_whole_table(path: Path, table: pa.Table) -> None:
 
 
 def text_columns(table: pa.Table, without: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
-    """All columns that are no lists as text, nulls and NaN as ``""``."""
+    """All columns that are no lists as text, by the rule for labels: nulls and NaN as ``""``."""
     return {
-        name: tuple(
-            "" if value is None or value != value else str(value)
-            for value in table[name].to_pylist()
-        )
+        name: tuple(map(text_cell, table[name].to_pylist()))
         for name in table.column_names
         if name not in without and not pa.types.is_nested(table.schema.field(name).type)
     }

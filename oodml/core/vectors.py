@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from oodml.core.errors import DataError
 from oodml.core.parquet import read_table, text_columns, write_table
+from oodml.core.paths import PathLike, as_path, check_readable
+from oodml.core.short_repr import short_fields
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class VectorTable:
     """Row-aligned ids [N], float32 vectors [N, D] and further columns [N] of strings."""
 
@@ -25,19 +27,21 @@ class VectorTable:
     vectors: NDArray[np.float32]
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
+    __repr__ = short_fields
 
-def write_vectors(path: Path, table: VectorTable) -> None:
+
+def write_vectors(path: PathLike, table: VectorTable) -> None:
     """Write a VectorTable as Parquet, atomically."""
     d = table.vectors.shape[1]
     flat = pa.array(np.ascontiguousarray(table.vectors, dtype=np.float32).reshape(-1))
     arrays: dict[str, pa.Array] = {"id": pa.array(table.ids, pa.string())}
     arrays |= {name: pa.array(column, pa.string()) for name, column in table.columns.items()}
     arrays["embedding"] = pa.FixedSizeListArray.from_arrays(flat, d)
-    write_table(path, pa.table(arrays))
+    write_table(as_path(path), pa.table(arrays))
 
 
 def read_vectors(
-    path: Path, id_column: str = "id", vector_column: str = "embedding"
+    path: PathLike, id_column: str = "id", vector_column: str = "embedding"
 ) -> VectorTable:
     """Read a Parquet table of vectors.
 
@@ -45,6 +49,7 @@ def read_vectors(
         DataError: missing file or column, rows of different length, duplicate or null ids,
             values that are not finite. The message names the first offending row.
     """
+    path = check_readable(as_path(path))
     table = read_table(path, needed=(id_column, vector_column))
     given = table[id_column].to_pylist()
     ids = tuple(str(value) for value in given)

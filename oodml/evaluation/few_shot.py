@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodml.core.errors import DataError
+from oodml.core.errors import DataError, OodmlError
+from oodml.core.foreign import named_failure
+from oodml.core.labels import UNLABELLED, encode_labels, plain_labels
+from oodml.core.matrix import as_matrix
 from oodml.evaluation.classifiers import Classifier, get_classifier
-from oodml.evaluation.inputs.pairing import list_labels
-from oodml.evaluation.inputs.prepare import as_matrix
 
 _BLOCK_BYTES = 64 << 20
 
@@ -28,7 +29,7 @@ def episode_accuracy(
 
     Args:
         embeddings: [N, D], NumPy or torch.
-        labels: [N].
+        labels: [N]; rows without a label are in no episode (`oodml.core.labels`).
         support: for each episode the row indices of its support images.
         query: for each episode the rows to classify. Default: every other row of the classes that
             are in the support.
@@ -36,8 +37,9 @@ def episode_accuracy(
             "prototype" that of the nearest class mean, "linear" a logistic regression; or another
             name of `oodml.evaluation.classifiers.list_classifiers`.
 
-    Computed in float64. Raises DataError for rows out of range, an episode without support or
-    queries, or an image that is both support and query; UsageError for an unknown classifier.
+    Computed in float64. Raises DataError for rows out of range or without a label, an episode without
+    support or queries, or an image that is both support and query; UsageError for an unknown
+    classifier; OodmlError for one that fails.
 
     >>> rows = [[1.0, 0.0], [3.0, 1.0], [0.0, 1.0], [1.0, 4.0], [2.0, 1.0]]
     >>> labels = ["a", "a", "b", "b", "b"]
@@ -46,24 +48,24 @@ def episode_accuracy(
     """
     classify = get_classifier(classifier)
     matrix = as_matrix(embeddings, "embeddings")
-    names = list_labels(labels)
-    if len(names) != len(matrix):
-        raise DataError(f"labels: {len(names)} labels for {len(matrix)} rows")
-    codes = np.unique(np.array(names), return_inverse=True)[1]
+    column = plain_labels(labels)
+    if len(column) != len(matrix):
+        raise DataError(f"labels: {len(column)} labels for {len(matrix)} rows")
+    codes = encode_labels([column])[0][0]
     if query is not None and len(query) != len(support):
         raise DataError(f"query: {len(query)} episodes, support has {len(support)}")
     accuracies = np.empty(len(support))
     for episode, chosen in enumerate(support):
-        shots = _rows(chosen, len(matrix), f"support of episode {episode}")
+        shots = _rows(chosen, codes, f"support of episode {episode}")
         if query is None:
             asked = _complement(codes, shots)
         else:
-            asked = _rows(query[episode], len(matrix), f"query of episode {episode}")
+            asked = _rows(query[episode], codes, f"query of episode {episode}")
         if not len(asked):
             raise DataError(f"episode {episode}: no image is left to classify")
         if len(np.intersect1d(asked, shots)):
             raise DataError(f"episode {episode}: an image is both support and query")
-        accuracies[episode] = _accuracy(matrix, codes, shots, asked, classify)
+        accuracies[episode] = _accuracy(matrix, codes, shots, asked, classify, classifier)
     return accuracies
 
 
@@ -73,13 +75,22 @@ def _accuracy(
     shots: NDArray[np.int64],
     asked: NDArray[np.int64],
     classify: Classifier,
+    name: str,
 ) -> float:
-    predict = classify(matrix[shots].astype(np.float64), codes[shots])
-    step = max(1, _BLOCK_BYTES // (8 * (predict.width + matrix.shape[1])))
+    with named_failure("classifier", name):
+        predict = classify(matrix[shots].astype(np.float64), codes[shots])
+        step = max(1, _BLOCK_BYTES // (8 * (predict.width + matrix.shape[1])))
     right = 0
     for start in range(0, len(asked), step):
         block = asked[start : start + step]
-        right += int((predict(matrix[block].astype(np.float64)) == codes[block]).sum())
+        with named_failure("classifier", name):
+            found = np.asarray(predict(matrix[block].astype(np.float64)))
+        if found.shape != block.shape:
+            raise OodmlError(
+                f"classifier {name!r}: a prediction of shape {found.shape} for {len(block)} queries, "
+                "expected one class a query"
+            )
+        right += int((found == codes[block]).sum())
     return right / len(asked)
 
 
@@ -89,7 +100,8 @@ def _complement(codes: NDArray[np.int64], shots: NDArray[np.int64]) -> NDArray[n
     return np.flatnonzero(free)
 
 
-def _rows(chosen: Any, count: int, name: str) -> NDArray[np.int64]:
+def _rows(chosen: Any, codes: NDArray[np.int64], name: str) -> NDArray[np.int64]:
+    count = len(codes)
     rows = np.asarray(chosen)
     if rows.ndim != 1 or not len(rows) or rows.dtype.kind not in "iu":
         raise DataError(f"{name}: expected a non-empty list of row numbers")
@@ -97,4 +109,7 @@ def _rows(chosen: Any, count: int, name: str) -> NDArray[np.int64]:
         raise DataError(f"{name}: row numbers must lie in 0..{count - 1}")
     if len(np.unique(rows)) != len(rows):
         raise DataError(f"{name}: a row stands twice")
+    if (codes[rows] == UNLABELLED).any():
+        row = int(rows[np.argmax(codes[rows] == UNLABELLED)])
+        raise DataError(f"{name}: row {row} has no label")
     return rows.astype(np.int64)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oodml.core.errors import DataError, UsageError
+from oodml.core.errors import DataError, OodmlError, UsageError
+from oodml.core.short_repr import html_table
 from oodml.evaluation.inputs.search_input import check_gallery_arguments, read_input
 from oodml.evaluation.metrics import Metric, get_metric
 from oodml.evaluation.metrics.embedding_set import EmbeddingSet
@@ -35,7 +37,11 @@ DEFAULT_METRICS = (
 )
 
 
-@dataclass(frozen=True)
+_SHOWN = 8
+_QUICK = 1_000
+
+
+@dataclass(frozen=True, repr=False)
 class Report:
     """Scores of one set of embeddings.
 
@@ -46,13 +52,15 @@ class Report:
         counts: queries (scored), queries_without_positives, unlabelled_queries, classes, gallery,
             positive_pairs, tied_positives (positives with a negative exactly as similar).
         ranks: the table all of it was derived from.
+        failed: name -> reason, of metrics that could not be had (`evaluate` with ``keep_going``).
     """
 
     metrics: dict[str, float]
     macro: dict[str, float]
     counts: dict[str, int]
     ranks: PositiveRanks
-    _values: dict[str, NDArray[np.float64]]
+    _values: dict[str, NDArray[np.float64]] = field(repr=False)
+    failed: dict[str, str] = field(default_factory=dict)
 
     def per_query(self, name: str) -> NDArray[np.float64]:
         """The metric of every query in the order of ``ranks.query_ids``: float64 [Q].
@@ -170,6 +178,38 @@ class Report:
             "similarity": self.ranks.similarity,
         }
 
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name} {self._words(name)}" for name in list(self.metrics)[:_SHOWN])
+        more = f", and {len(self.metrics) - _SHOWN} more" if len(self.metrics) > _SHOWN else ""
+        failed = f"; failed: {', '.join(list(self.failed)[:_SHOWN])}" if self.failed else ""
+        return f"Report({self._about}: {shown}{more}{failed})"
+
+    def _repr_html_(self) -> str:
+        rows = [[name, self._words(name), self.macro.get(name, "")] for name in self.metrics]
+        rows += [[name, reason, ""] for name, reason in self.failed.items()]
+        heads = ["metric", "mean per query [95 % interval over classes]", "mean per class"]
+        return html_table(self._about, heads, rows)
+
+    @property
+    def _about(self) -> str:
+        c = self.counts
+        return (
+            f"{c['queries']} queries of {c['classes']} classes, gallery {c['gallery']}, "
+            f"{self.ranks.similarity}"
+        )
+
+    def _words(self, name: str) -> str:
+        """The value with its interval, where it has one."""
+        value, found = self.metrics[name], self._quick_intervals.get(name)
+        if found is None or found.low != found.low:
+            return f"{value:.4g}"
+        return f"{value:.4g} [{found.low:.4g}, {found.high:.4g}]"
+
+    @cached_property
+    def _quick_intervals(self) -> dict[str, Estimate]:
+        """Of fewer resamples than `intervals` has: to be looked at, not reported."""
+        return self.intervals(resamples=_QUICK) if self._values else {}
+
     def _of(self, name: str) -> NDArray[np.float64]:
         if name not in self._values:
             known = ", ".join(self._values)
@@ -191,6 +231,7 @@ def evaluate(
     device: str | None = None,
     seed: int = 0,
     train_classes: int | None = None,
+    keep_going: bool = False,
 ) -> Report:
     """Score embeddings by exact retrieval and, if asked for, clustering and geometry.
 
@@ -199,13 +240,17 @@ def evaluate(
             `oodml.evaluation.list_metrics`. Default: `DEFAULT_METRICS`.
         seed: fixes k-means, for clustering metrics.
         train_classes: number of training classes, for metrics that ask for it ("nmi_oodml").
+        keep_going: metrics that cannot be had are noted in ``Report.failed``, not raised, unless
+            none is left.
 
     The other arguments are those of `positive_ranks`, which also says how the query itself, ties,
     singletons, zero vectors and unlabelled rows are treated.
 
     Raises:
         UsageError: an unknown metric, or one on embeddings together with a gallery.
-        DataError: as in `positive_ranks`, and when no query has a positive.
+        DataError: as in `positive_ranks`, and when no query has a positive, or a metric is not
+            defined for these embeddings.
+        OodmlError: a metric's function fails or gives something else than finite numbers.
 
     >>> rows = [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.2, 0.8], [0.6, 0.5]]
     >>> report = evaluate(rows, ["cat", "cat", "dog", "dog", "dog"], ["recall_at_1", "map_at_r"])
@@ -226,26 +271,36 @@ def evaluate(
     ranks = rank_input(given, kind, memory_mib, device or device_of(embeddings))
     labelled = given.labelled_queries() if on_embeddings else None
     del given  # the gallery and who is paired with whom
-    report = report_from_ranks(ranks, [metric for metric in chosen if metric.takes == "ranks"])
+    of_ranks = [metric for metric in chosen if metric.takes == "ranks"]
+    report = report_from_ranks(ranks, of_ranks, keep_going=keep_going)
     if labelled is None:
-        return report
+        return report if report.metrics else _raise_first(report)
     # Read, checked and paired once. Normalised once each: the ranks' unit rows stand in class order
     # and their lengths are added up in another order than these (k-means and the spectrum see the
     # last bit of both), and they are freed before the ranks are put together.
     rows = EmbeddingSet(*labelled, seed=seed, train_classes=train_classes, memory_mib=memory_mib)
-    values = report.metrics | {one.name: one.of_embeddings(rows) for one in on_embeddings}
-    return replace(report, metrics={metric.name: values[metric.name] for metric in chosen})
+    found, failed = _attempt(on_embeddings, lambda one: one.of_embeddings(rows), keep_going)
+    values, failed = report.metrics | found, report.failed | failed
+    ordered = {metric.name: values[metric.name] for metric in chosen if metric.name in values}
+    report = replace(report, metrics=ordered, failed=failed)
+    return report if ordered else _raise_first(report)
 
 
 def report_from_ranks(
-    ranks: PositiveRanks, metrics: Sequence[str | Metric] | None = None
+    ranks: PositiveRanks,
+    metrics: Sequence[str | Metric] | None = None,
+    *,
+    keep_going: bool = False,
 ) -> Report:
-    """The report of a ranks table, for instance of a stored one; no embeddings needed."""
+    """The report of a ranks table, for instance of a stored one; no embeddings needed.
+
+    ``keep_going`` as in `evaluate`.
+    """
     chosen = resolve_metrics(metrics)
     scored = ranks.scored()
     if not len(scored):
-        raise DataError("no query has a positive: every class has one image; nothing to score")
-    values = {metric.name: metric(scored) for metric in chosen}
+        raise DataError(_why_nothing(ranks))
+    values, failed = _attempt(chosen, lambda one: one(scored), keep_going)
     counts = {
         "queries": len(scored),
         "queries_without_positives": len(ranks) - len(scored),
@@ -265,6 +320,44 @@ def report_from_ranks(
         counts=counts,
         ranks=ranks,
         _values=values,
+        failed=failed,
+    )
+
+
+V = TypeVar("V")
+
+
+def _attempt(
+    metrics: Sequence[Metric], compute: Callable[[Metric], V], keep_going: bool
+) -> tuple[dict[str, V], dict[str, str]]:
+    """Name -> value of those that can be had, name -> reason of the others."""
+    found: dict[str, V] = {}
+    failed: dict[str, str] = {}
+    for metric in metrics:
+        try:
+            found[metric.name] = compute(metric)
+        except OodmlError as error:
+            if not keep_going:
+                raise
+            failed[metric.name] = str(error)
+    return found, failed
+
+
+def _raise_first(report: Report) -> Report:
+    """OodmlError where no metric could be had."""
+    raise OodmlError("; ".join(report.failed.values()))
+
+
+def _why_nothing(ranks: PositiveRanks) -> str:
+    if not len(ranks) and ranks.unlabelled_queries:
+        return f"none of {ranks.unlabelled_queries} rows has a label; nothing to score"
+    if not len(ranks):
+        return "there are no rows; nothing to score"
+    if (ranks.gallery_sizes == 0).all():
+        return "the gallery is empty; nothing to score"
+    return (
+        f"no query has a positive: none of the {len(ranks)} queries has another image of its class to "
+        "find; nothing to score"
     )
 
 

@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
-from oodml.evaluation.inputs.prepare import as_matrix
+from oodml.core.labels import plain_labels
+from oodml.core.lengths import make_usual
+from oodml.core.matrix import as_matrix
+from oodml.core.short_repr import html_fields, short_fields
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class VerificationReport:
     """Scores of one list of pairs.
 
@@ -37,6 +40,9 @@ class VerificationReport:
     same_pairs: int
     different_pairs: int
 
+    __repr__ = short_fields
+    _repr_html_ = html_fields
+
 
 def verification(
     embeddings: Any,
@@ -58,8 +64,8 @@ def verification(
     from scipy.integrate import trapezoid
 
     matrix = as_matrix(embeddings, "embeddings")
-    left, right = (np.asarray(rows, np.int64) for rows in (first, second))
-    truth = np.asarray(same, bool)
+    left, right = _rows(first, "first"), _rows(second, "second")
+    truth = _truth(same)
     if not left.shape == right.shape == truth.shape or left.ndim != 1:
         raise DataError("first, second and same: one entry a pair each")
     if truth.all() or not truth.any():
@@ -82,6 +88,30 @@ def verification(
     )
 
 
+def _rows(given: Any, name: str) -> NDArray[np.int64]:
+    rows = np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
+    if rows.dtype.kind not in "iu" or rows.ndim != 1:
+        raise DataError(f"{name}: expected a list of row numbers, got {rows.dtype} {rows.shape}")
+    return rows.astype(np.int64)
+
+
+def _truth(same: Any) -> NDArray[np.bool_]:
+    """bool [M]; what is missing or neither true nor false is refused and not taken for true."""
+    known = {0: False, 1: True, "False": False, "True": True}
+    given = [known.get(one) for one in _plain(same)]  # type: ignore[call-overload]
+    if None in given:
+        place = given.index(None)
+        raise DataError(
+            f"same: pair {place} is neither true (1) nor false (0); leave such pairs out"
+        )
+    return np.array(given, np.bool_)
+
+
+def _plain(same: Any) -> list[Any]:
+    column = plain_labels(same, "same")
+    return column.tolist() if isinstance(column, np.ndarray) else column
+
+
 def _cosines(
     matrix: NDArray[Any], left: NDArray[np.int64], right: NDArray[np.int64]
 ) -> NDArray[np.float64]:
@@ -90,7 +120,7 @@ def _cosines(
     for start in range(0, len(left), step):
         at = slice(start, start + step)
         a, b = matrix[left[at]].astype(np.float64), matrix[right[at]].astype(np.float64)
-        lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+        lengths = make_usual(a) * make_usual(b)
         scores[at] = (a * b).sum(axis=1) / np.where(lengths == 0, 1.0, lengths)
     return scores
 

@@ -10,8 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from oodml.core.figures import texts_as_they_are
+from oodml.core.text import shortened
 from oodml.reports.conditions import in_order
-from oodml.reports.plain_text import plain_text
 from oodml.reports.spreads import ESTIMATORS
 from oodml.reports.summary import Row, Summary
 
@@ -23,6 +24,7 @@ _DASHES = ("-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))  # references besides fro
 _DOTS = ((0, (1, 1.2)), (0, (4, 1.5, 1, 1.5)), (0, (1, 3)), (0, (6, 3)))
 _MEASURE_NAMES = {"frechet_class_means": "Fréchet distance of class means"}
 _SUFFIXES = ("png", "svg", "pdf")
+LONGEST_NAME, LONGEST_TITLE = 40, 80  # characters that leave room for the curves
 _ROOM_IN_LEGEND = 18  # rows that fit beside axes of the usual height
 
 
@@ -49,9 +51,9 @@ def draw_figure(summary: Summary) -> Figure:
             fontsize=9,
         )
         for text, (row, _) in zip(legend.get_texts(), shown, strict=True):
-            text.set_text(plain_text(_name(summary, row)))
+            text.set_text(shortened(_name(summary, row), LONGEST_NAME))
     _write_texts(figure, axes, summary)
-    return figure
+    return texts_as_they_are(figure)
 
 
 def _draw(axes: Axes, summary: Summary, row: Row) -> Any:
@@ -135,9 +137,8 @@ def _name(summary: Summary, row: Row) -> str:
 def shift_label(summary: Summary) -> str:
     """What the axis of shift is called."""
     measure = summary.context["shift_measure"]
-    return (
-        f"shift between train and test classes ({plain_text(_MEASURE_NAMES.get(measure, measure))})"
-    )
+    name = shortened(_MEASURE_NAMES.get(measure, measure), LONGEST_NAME)
+    return f"shift between train and test classes ({name})"
 
 
 def _write_texts(figure: Figure, axes: Axes, summary: Summary) -> None:
@@ -145,9 +146,9 @@ def _write_texts(figure: Figure, axes: Axes, summary: Summary) -> None:
     axes.set_xlabel(shift_label(summary))
     shots = summary.shots if str(summary.shots) not in metric.name else None
     after = f", {summary.shots} shots" if shots is not None else ""
-    axes.set_ylabel(plain_text(metric.title + after + metric.reading))
+    axes.set_ylabel(shortened(metric.title + after + metric.reading, LONGEST_TITLE))
     setting = f"{context['dataset']}, {context['backbone']}, mode {context['mode']}"
-    axes.set_title(plain_text(setting), loc="left", fontsize=11)
+    axes.set_title(shortened(setting, LONGEST_TITLE), loc="left", fontsize=11)
     axes.grid(axis="y", color="#dddddd", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
     counts = summary.seed_counts

@@ -82,16 +82,20 @@ class MetricInfo:
         return f"{100 * value:.1f}" if self.unit == "share" else f"{value:.3g}"
 
 
+# What other tasks than retrieval add to the name of one of its metrics.
+_OF_SHOTS = re.compile(r"(.+)_[0-9]+_shot_(before|after|gain)")
+_LOWER_IS_BETTER = ("verification_eer",)
+
+
 def metric_info(name: str) -> MetricInfo:
     """What is known of the metric called ``name``; a share of which more is better by default.
 
-    Metrics of other tasks than retrieval, such as k-shot accuracy, are not in the registry.
+    Metrics of other tasks than retrieval, such as k-shot accuracy, are not in the registry, unless they
+    are one of its metrics on fewer images: ``map_at_r_5_shot_after``.
     """
+    within = _OF_SHOTS.fullmatch(name)
     try:
-        metric = get_metric(name)
+        metric = get_metric(within[1] if within else name)
     except UsageError:
-        return MetricInfo(name)
-    unit = "share" if metric.takes == "ranks" else "none"
-    return MetricInfo(
-        name, getattr(metric, "higher_is_better", True), str(getattr(metric, "unit", unit))
-    )
+        return MetricInfo(name, name not in _LOWER_IS_BETTER)
+    return MetricInfo(name, metric.higher_is_better, metric.unit)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from oodml.reports.figure import COLOURS, MARKERS, shift_label
-from oodml.reports.plain_text import plain_text
+from oodml.core.figures import texts_as_they_are
+from oodml.core.text import shortened
+from oodml.reports.figure import COLOURS, LONGEST_NAME, LONGEST_TITLE, MARKERS, shift_label
 from oodml.reports.share_text import share_rows
 from oodml.reports.summary import Summary
 
@@ -41,7 +42,7 @@ def draw_share(summary: Summary) -> Figure:
             [[max(0.0, end) if end == end else end for end in side] for side in ends],
             color=COLOURS[place % len(COLOURS)],
             marker=MARKERS[(place + place // len(COLOURS)) % len(MARKERS)],
-            markersize=5, linewidth=1.6, elinewidth=1.0, capsize=3, label=plain_text(label),
+            markersize=5, linewidth=1.6, elinewidth=1.0, capsize=3, label=shortened(label, LONGEST_NAME),
         )  # fmt: skip
     axes.axhline(100, color="#444444", linewidth=1, linestyle=":")
     axes.axhline(0, color="black", linewidth=1.2, linestyle="--")
@@ -49,9 +50,9 @@ def draw_share(summary: Summary) -> Figure:
     for height, text in ((100, "the ceiling"), (0, "frozen")):
         axes.text(0.995, height, text, transform=right, ha="right", va="bottom", fontsize=8)
     axes.set_xlabel(shift_label(summary))
-    axes.set_ylabel(plain_text(f"transfer share of {summary.metric.title} (%)"))
+    axes.set_ylabel(shortened(f"transfer share of {summary.metric.title} (%)", LONGEST_TITLE))
     c = summary.context
-    title = plain_text(f"{c['dataset']}, {c['backbone']}, mode {c['mode']}")
+    title = shortened(f"{c['dataset']}, {c['backbone']}, mode {c['mode']}", LONGEST_TITLE)
     axes.set_title(title, loc="left", fontsize=11)
     axes.grid(axis="y", color="#dddddd", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
@@ -69,4 +70,4 @@ def draw_share(summary: Summary) -> Figure:
         "; gaps: the ceiling is not clearly above frozen" if undecided else ""
     )
     figure.supxlabel(note, x=0.01, ha="left", fontsize=8, color="#666666")
-    return figure
+    return texts_as_they_are(figure)

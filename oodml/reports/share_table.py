@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from oodml.core.errors import OodmlError, UsageError
 from oodml.evaluation import Estimate
+from oodml.reports.formats.comma_separated import without_formulas
 from oodml.reports.formats.markdown import escape
 from oodml.reports.share_text import share_caption, share_rows
 from oodml.reports.summary import Summary
@@ -67,7 +68,7 @@ def _comma_separated(summaries: Sequence[Summary]) -> str:
     writer = csv.DictWriter(out, _COLUMNS, lineterminator="\n", restval="")
     writer.writeheader()
     for summary in summaries:
-        writer.writerows(_lines(summary))
+        writer.writerows(map(without_formulas, _lines(summary)))
     return out.getvalue()
 
 

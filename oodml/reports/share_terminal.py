@@ -6,6 +6,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from oodml.core.text import one_line
 from oodml.reports.share_text import UNDECIDED, share_caption, share_rows
 from oodml.reports.summary import Summary
 from oodml.reports.terminal import FILE_WIDTH, blocks_of, method_lines
@@ -24,7 +25,9 @@ def share_terminal(summary: Summary, width: int = FILE_WIDTH) -> Group:
     if sum(needed) > room:
         cells = [[_on_two_lines(cell) for cell in found] for found in cells]
         needed = _needed(heads, cells)
-    parts: list[Table | Text] = [Text(f"{summary.heading}: transfer share (%)", style="italic")]
+    parts: list[Table | Text] = [
+        Text(one_line(f"{summary.heading}: transfer share (%)"), style="italic")
+    ]
     for columns in blocks_of(needed, room):
         table = Table()
         table.add_column("method", no_wrap=True)
@@ -33,7 +36,7 @@ def share_terminal(summary: Summary, width: int = FILE_WIDTH) -> Group:
         for name, found in zip(names, cells, strict=True):
             table.add_row(Text(name), *(Text(found[index]) for index in columns))
         parts.append(table)
-    return Group(*parts, Text(share_caption(summary), style="dim"))
+    return Group(*parts, Text(one_line(share_caption(summary)), style="dim"))
 
 
 def print_shares(*summaries: Summary, console: Console | None = None) -> None:

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from oodml.core.text import one_line
 from oodml.reports.caption import MARK, caption, metric_text
 from oodml.reports.cells import CellText, Heading, RowTexts, headings, row_texts
 from oodml.reports.remarks import remarks
@@ -50,13 +51,15 @@ def terminal_table(
             return terminal_table(plain, width, headed)
     parts: list[RenderableType] = []
     if headed:
-        parts.append(Padding(Text(summary.heading, style="bold underline"), (1, 0, 0, 0)))
-    parts.append(Text(f"{metric_text(summary)} on {summary.context['dataset']}", style="italic"))
+        parts.append(Padding(Text(one_line(summary.heading), style="bold underline"), (1, 0, 0, 0)))
+    parts.append(
+        Text(one_line(f"{metric_text(summary)} on {summary.context['dataset']}"), style="italic")
+    )
     for columns in blocks:
         parts.append(_table(summary, heads, rows, names, texts, columns))
-    parts.append(Text(caption(summary), style="dim"))
+    parts.append(Text(one_line(caption(summary)), style="dim"))
     # apart, for they are read one by one
-    parts += [Padding(Text(text), (1, 0, 0, 0)) for text in remarks(summary)]
+    parts += [Padding(Text(one_line(text)), (1, 0, 0, 0)) for text in remarks(summary)]
     return Group(*parts)
 
 
@@ -111,7 +114,9 @@ def blocks_of(needed: Sequence[int], room: int) -> list[list[int]]:
 def method_lines(titles: Sequence[str], labels: Sequence[str]) -> list[str]:
     """The titles on lines no wider than the widest label, nor than a third of a terminal."""
     width = min(_METHOD_WIDTH, max([_LEAST_METHOD_WIDTH, *map(len, labels)]))
-    return ["\n".join(textwrap.wrap(title, width, break_on_hyphens=False)) for title in titles]
+    return [
+        "\n".join(textwrap.wrap(one_line(title), width, break_on_hyphens=False)) for title in titles
+    ]
 
 
 def _heading(head: Heading) -> str:

@@ -153,6 +153,8 @@ def _run_tasks(
         else:
             rows += [{"task": name, **row} for row in output.rows]
             files |= output.files
+            if output.failed:
+                failed[name] = "; ".join(output.failed.values())
     return rows, files, failed, trace
 
 

@@ -13,6 +13,7 @@ from oodml.shift.controls import level_controls
 from oodml.shift.distance.labelled import LabelledFeatures
 from oodml.shift.distance.means import ClassMeans, leave_out
 from oodml.shift.generators import Generator, Partition, Problem
+from oodml.shift.generators.checked import refined, searched
 from oodml.shift.generators.removal import removal_stage
 from oodml.shift.ladder.checks import level_counts
 from oodml.shift.ladder.episodes import EpisodeTable, draw_episodes
@@ -144,7 +145,7 @@ def _placed_by_shift(
     problem: Problem, generator: Generator, rules: LadderRules
 ) -> list[tuple[Partition, float]]:
     """Search, remove classes, choose levels, and move each level to its target."""
-    found = generator.search(problem)
+    found = searched(generator, problem)
     if rules.remove_classes:
         hardest = max(found, key=lambda partition: partition.shift)
         found = [*found, *removal_stage(problem, hardest, rules.remove_classes)]
@@ -154,7 +155,7 @@ def _placed_by_shift(
     for index, (partition, target) in enumerate(placed):
         if not low <= target <= high:
             continue
-        moved = generator.refined(problem, partition, target)
+        moved = refined(generator, problem, partition, target)
         below = placed[index - 1][0].shift if index else -np.inf
         above = placed[index + 1][0].shift if index + 1 < len(placed) else np.inf
         if below < moved.shift < above:

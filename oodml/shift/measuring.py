@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oodml.core.errors import DataError, UsageError
+from oodml.core.errors import DataError, OodmlError, UsageError
 from oodml.core.progress import track
+from oodml.core.short_repr import html_table, short_fields
 from oodml.core.statistics import kendall_tau
 from oodml.shift.distance.labelled import LabelledFeatures
 from oodml.shift.ladder.model import Ladder
-from oodml.shift.measures import MEASURES, sides_of
+from oodml.shift.measures import MEASURES, checked_values, sides_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LadderMeasurement:
     """Values of measures on every level.
 
@@ -30,6 +31,12 @@ class LadderMeasurement:
     values: np.ndarray
     tau: tuple[float, ...]
 
+    __repr__ = short_fields
+
+    def _repr_html_(self) -> str:
+        rows = [[place, *row.tolist()] for place, row in enumerate(self.values)]
+        return html_table("measures by level", ["level", *self.names], [*rows, ["tau", *self.tau]])
+
 
 def measure_ladder(
     ladder: Ladder,
@@ -43,6 +50,7 @@ def measure_ladder(
     Raises:
         UsageError: an unknown measure.
         DataError: a class of the ladder that has no features.
+        OodmlError: a measure fails, or gives something else than finite numbers; it is named.
     """
     chosen = MEASURES.names() if measures is None else list(measures)
     if not chosen:
@@ -62,8 +70,17 @@ def measure_ladder(
             seed=ladder.seed,
             max_images=max_images,
         )
-        rows.append({k: v for function in functions for k, v in function(sides).items()})
+        values_here: dict[str, float] = {}
+        for name, function in zip(chosen, functions, strict=True):
+            values_here |= checked_values(name, function, sides, f"level {level.index}")
+        rows.append(values_here)
     names = tuple(rows[0])
+    for level, row in zip(ladder.levels, rows, strict=True):
+        if tuple(row) != names:
+            raise OodmlError(
+                f"the measures gave {', '.join(row)} at level {level.index} and {', '.join(names)} at "
+                f"level {ladder.levels[0].index}; a measure must give the same values at every level"
+            )
     values = np.array([[row[name] for name in names] for row in rows])
     tau = kendall_tau(np.arange(len(rows)), values.T)
     return LadderMeasurement(names, values, tuple(tau.tolist()))

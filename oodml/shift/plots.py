@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from oodml.core.errors import DataError
-from oodml.core.figures import save_figure
+from oodml.core.figures import save_figure, texts_as_they_are
+from oodml.core.paths import PathLike, as_path
+from oodml.core.text import shortened
 from oodml.shift.distance.means import ClassMeans
 from oodml.shift.ladder.model import Ladder
 
@@ -33,7 +35,7 @@ _STYLE: dict[str, Any] = {
 
 def plot_ladder(
     ladder: Ladder,
-    folder: Path,
+    folder: PathLike,
     *,
     means: ClassMeans | None = None,
     superclass_of: Mapping[str, str] | None = None,
@@ -41,6 +43,7 @@ def plot_ladder(
     """Write ``shift``, ``moves`` and, with class means, ``map`` as PNG and SVG into ``folder``."""
     import matplotlib
 
+    folder = as_path(folder, "folder")
     figures = {"shift": shift_figure}
     if len(ladder.levels) > 1 or superclass_of:
         figures["moves"] = moves_figure
@@ -71,9 +74,10 @@ def shift_figure(ladder: Ladder, superclass_of: Mapping[str, str] | None = None)
         upper.annotate(
             f"{shift:.3g}", (place, shift), xytext=(-7, 6), textcoords="offset points", ha="right"
         )
-    upper.set_ylabel(f"shift ({ladder.measure.replace('_', ' ')})")
+    upper.set_ylabel(f"shift ({shortened(ladder.measure.replace('_', ' '), 40)})")
     upper.set_ylim(bottom=0)
-    upper.set_title(f"{ladder.dataset or ladder.name}: generator {ladder.generator}", loc="left")
+    about = shortened(f"{ladder.dataset or ladder.name}: generator {ladder.generator}", 70)
+    upper.set_title(about, loc="left")
     classes = [level.counts["test_classes"] for level in ladder.levels]
     lower.bar(places, classes, color=_GONE, width=0.85)
     for level, count in zip(ladder.levels, classes, strict=True):
@@ -83,7 +87,7 @@ def shift_figure(ladder: Ladder, superclass_of: Mapping[str, str] | None = None)
     lower.set_ylabel("test classes")
     lower.set_xlabel("level")
     lower.set_xticks(places)
-    return figure
+    return texts_as_they_are(figure)
 
 
 def map_figure(ladder: Ladder, means: ClassMeans) -> Figure:
@@ -123,7 +127,7 @@ def map_figure(ladder: Ladder, means: ClassMeans) -> Figure:
     )
     figure.supxlabel(f"first principal axis of the class means ({shares[0]:.0%} of variance)")
     figure.supylabel(f"second ({shares[1]:.0%})")
-    return figure
+    return texts_as_they_are(figure)
 
 
 def moves_figure(ladder: Ladder, superclass_of: Mapping[str, str] | None = None) -> Figure:
@@ -152,7 +156,7 @@ def moves_figure(ladder: Ladder, superclass_of: Mapping[str, str] | None = None)
     panel.set_ylabel("classes that moved")
     panel.legend(frameon=False)
     panel.margins(y=0.15)
-    return figure
+    return texts_as_they_are(figure)
 
 
 def _superclass_figure(ladder: Ladder, superclass_of: Mapping[str, str]) -> Figure:
@@ -175,7 +179,9 @@ def _superclass_figure(ladder: Ladder, superclass_of: Mapping[str, str]) -> Figu
             colour = "black" if 0.2 < share < 0.8 else "white"
             panel.text(column, row, f"{share:.0%}", ha="center", va="center", color=colour,
                        fontsize=7)  # fmt: skip
-    panel.set_yticks(range(len(largest)), [f"{largest[i]} ({sizes[largest[i]]})" for i in order])
+    panel.set_yticks(
+        range(len(largest)), [f"{shortened(largest[i], 24)} ({sizes[largest[i]]})" for i in order]
+    )
     ticks = [f"{level.index}\n{level.shift:.3g}" for level in ladder.levels]
     panel.set_xticks(range(len(ladder.levels)), ticks)
     panel.set_xlabel("level and shift")
@@ -187,7 +193,7 @@ def _superclass_figure(ladder: Ladder, superclass_of: Mapping[str, str]) -> Figu
     others = len(sizes) - len(largest)
     more = f"; {others} smaller ones not shown" if others else ""
     panel.set_title(f"superclasses (classes) on the test side{more}", loc="left")
-    return figure
+    return texts_as_they_are(figure)
 
 
 def _draw_map(panel: Axes, ladder: Ladder, index: int, names: list[str], flat: np.ndarray) -> None:

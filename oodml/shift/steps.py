@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from oodml.core.errors import UsageError
 from oodml.shift.generators import GENERATORS, Generator, Partition, Problem
+from oodml.shift.generators.checked import searched
 from oodml.shift.placing import same_shift
 
 
@@ -26,7 +27,7 @@ def partitions_of_steps(
             f"generator {able}"
         )
     met: dict[str, Partition] = {}
-    for partition in generator.search(problem):
+    for partition in searched(generator, problem):
         name = generator.step_name(partition)
         if name is not None:
             met.setdefault(name, partition)

@@ -226,7 +226,7 @@ def test_errors_name_the_row():
     with pytest.raises(UsageError, match="similarity 'l1'"):
         positive_ranks(np.ones((2, 2)), [0, 0], similarity="l1")
     with pytest.raises(DataError, match="overflows"):
-        positive_ranks(np.full((2, 2), 1e300), [0, 0], similarity="dot")
+        positive_ranks(np.full((2, 2), 1.7e308), [0, 0], similarity="dot")
 
 
 small_rows = st.integers(2, 24).flatmap(
@@ -366,7 +366,12 @@ def test_every_way_of_counting(engine, classes, noise, way, with_gallery, monkey
     monkeypatch.setattr(fast_counting, "_SIDE", 150)
     asked, others = (rows[:300], labels[:300]), {}
     if with_gallery:
+        # other ids say that an equal row is another image
         others = {"gallery_embeddings": rows, "gallery_labels": labels}
+        others |= {
+            "ids": [f"q{i}" for i in range(300)],
+            "gallery_ids": [f"g{i}" for i in range(700)],
+        }
     else:
         asked = (rows, labels)
     ranks = positive_ranks(*asked, **others)

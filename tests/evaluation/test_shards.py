@@ -33,6 +33,11 @@ def split(rows, labels, ids, edges=(0, 50, 51, 200, 400)):
 pytestmark = pytest.mark.usefixtures("engine")
 
 
+def others(count):
+    """Ids that no gallery has: an equal row there is another image."""
+    return [f"query{i}" for i in range(count)]
+
+
 def same(one, other):
     for name in ("ranks", "offsets", "labels", "gallery_sizes", "tied_before", "tied_after"):
         assert np.array_equal(getattr(one, name), getattr(other, name)), name
@@ -63,47 +68,63 @@ def test_classes_that_a_shard_lacks():
     random = np.random.default_rng(1)
     labels = np.sort(random.integers(0, 40, 120))
     rows = random.normal(size=(40, 6))[labels] + random.normal(size=(120, 6))
-    whole = positive_ranks(rows, labels, gallery_embeddings=rows, gallery_labels=labels)
+    names = [f"im{i}" for i in range(120)]
+    whole = positive_ranks(
+        rows, labels, ids=others(120), gallery_embeddings=rows, gallery_labels=labels,
+        gallery_ids=names,
+    )  # fmt: skip
     table = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     for query, order in enumerate(np.argsort(-(table @ table.T), axis=1, kind="stable")):
         hits = np.flatnonzero(labels[order] == labels[query]) + 1
         assert whole.of(query).tolist() == hits.tolist()
-    shards = split(rows, labels, None, edges=(0, 30, 60, 90, 120))
-    assert same(sharded_positive_ranks(rows, labels, shards), whole)
+    shards = split(rows, labels, names, edges=(0, 30, 60, 90, 120))
+    assert same(sharded_positive_ranks(rows, labels, shards, ids=others(120)), whole)
 
 
 def test_without_ids(data):
     rows, labels, _ = data
-    whole = positive_ranks(rows[:90], labels[:90], gallery_embeddings=rows, gallery_labels=labels)
-    assert same(sharded_positive_ranks(rows[:90], labels[:90], split(rows, labels, None)), whole)
+    asked, gallery = (rows[:90], labels[:90]), (rows[90:], labels[90:])
+    whole = positive_ranks(*asked, gallery_embeddings=gallery[0], gallery_labels=gallery[1])
+    shards = split(*gallery, None, edges=(0, 50, 51, 310))
+    assert same(sharded_positive_ranks(*asked, shards), whole)
+
+
+def test_queries_in_the_gallery_without_ids_are_refused(data):
+    rows, labels, _ = data
+    with pytest.raises(UsageError, match="the shards hold the queries themselves"):
+        sharded_positive_ranks(rows[:90], labels[:90], split(rows, labels, None))
 
 
 def test_labels_of_mixed_types(data):
-    rows, labels, _ = data
+    rows, labels, ids = data
     numbers = [int(one[1:]) for one in labels]
     mixed = numbers[:200] + [str(one) for one in numbers[200:]]
-    whole = positive_ranks(rows[:90], numbers[:90], gallery_embeddings=rows, gallery_labels=mixed)
-    found = sharded_positive_ranks(rows[:90], numbers[:90], split(rows, mixed, None))
+    whole = positive_ranks(
+        rows[:90], numbers[:90], ids=ids[:90], gallery_embeddings=rows, gallery_labels=mixed,
+        gallery_ids=ids,
+    )  # fmt: skip
+    found = sharded_positive_ranks(rows[:90], numbers[:90], split(rows, mixed, ids), ids=ids[:90])
     assert same(found, whole)
 
 
 def test_integer_arrays_as_labels(data):
-    rows, labels, _ = data
+    rows, labels, ids = data
     numbers = np.array([int(one[1:]) for one in labels], np.int32)
     listed, column = numbers.tolist(), torch.from_numpy(numbers)
-    whole = positive_ranks(rows[:90], listed[:90], gallery_embeddings=rows, gallery_labels=listed)
-    again = positive_ranks(rows[:90], column[:90], gallery_embeddings=rows, gallery_labels=numbers)
+    asked = {"ids": ids[:90]}
+    gallery = {"gallery_embeddings": rows, "gallery_ids": ids} | asked
+    whole = positive_ranks(rows[:90], listed[:90], gallery_labels=listed, **gallery)
+    again = positive_ranks(rows[:90], column[:90], gallery_labels=numbers, **gallery)
     assert same(again, whole)
     assert again.class_names == whole.class_names == tuple(str(one) for one in range(12))
-    assert same(sharded_positive_ranks(rows[:90], numbers[:90], split(rows, numbers, None)), whole)
-    assert same(sharded_positive_ranks(rows[:90], listed[:90], split(rows, numbers, None)), whole)
+    for given in (numbers, listed):
+        shards = split(rows, numbers, ids)
+        assert same(sharded_positive_ranks(rows[:90], given[:90], shards, **asked), whole)
     distractors = numbers.astype(object)
     distractors[5:300:7] = None
-    shards = split(rows, distractors.tolist(), None)
-    expected = positive_ranks(
-        rows[:90], listed[:90], gallery_embeddings=rows, gallery_labels=distractors
-    )
-    assert same(sharded_positive_ranks(rows[:90], numbers[:90], shards), expected)
+    shards = split(rows, distractors.tolist(), ids)
+    expected = positive_ranks(rows[:90], listed[:90], gallery_labels=distractors, **gallery)
+    assert same(sharded_positive_ranks(rows[:90], numbers[:90], shards, **asked), expected)
 
 
 def test_files_in_other_processes(data, tmp_path):
@@ -130,7 +151,7 @@ def test_errors(data, tmp_path):
         sharded_positive_ranks(rows, labels, [GalleryShard(rows, labels, ids)] * 2)
     with pytest.raises(DataError, match="5 columns"):
         sharded_positive_ranks(rows, labels, [GalleryShard(rows[:, :5], labels)])
-    with pytest.raises(DataError, match="not a readable"):
+    with pytest.raises(DataError, match="no such file"):
         sharded_positive_ranks(rows, labels, [GalleryShard(tmp_path / "x.npy", labels)])
     with pytest.raises(DataError, match="399 labels for 400 rows"):
         sharded_positive_ranks(rows, labels, [GalleryShard(rows, labels[1:])])

@@ -106,7 +106,7 @@ def test_latex_is_escaped_and_complete() -> None:
     row = next(line for line in render(ugly(), "latex").splitlines() if "script" in line)
     assert row.startswith(
         r"a\_b\$c\textbar{}d\textless{}script\textgreater{}{[}x{]}(y)\textbackslash{}\&\%\#\{"
-        r"\textasciitilde{}\}\textasciicircum{}{*}`\_ & "
+        r"\textasciitilde{}\}\textasciicircum{}{*}{`}\_ & "
     )
 
 

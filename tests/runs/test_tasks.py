@@ -15,6 +15,7 @@ from small_specs import SMALL, first_cell, opened, records
 import oodml
 from oodml.core.errors import UsageError
 from oodml.evaluation import episode_accuracy, verification
+from oodml.evaluation.metrics import registry as metrics
 from oodml.runs import CellsFailed, class_sums, parse_spec
 from oodml.runs.plan.split import Items
 from oodml.runs.store.status import benchmark_status
@@ -207,6 +208,23 @@ def test_a_task_is_one_class_and_one_that_fails_keeps_the_others(
     assert set(whole["task"]) == {"mine", "retrieval"}
     pd.testing.assert_frame_equal(whole[whole["task"] == "retrieval"].reset_index(drop=True), kept)
     assert benchmark_status(out)["done"] == 4
+
+
+def test_a_metric_that_fails_keeps_the_others(
+    vector_data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics._metrics.names()
+    monkeypatch.setattr(metrics._metrics, "_entries", dict(metrics._metrics._entries))
+    for name, given in (("a_list", [[1.0]]), ("nan", float("nan"))):
+        metrics.register_metric(name, formula="x", source="x")(lambda ranks, given=given: given)
+    wanted = ["a_list", "recall_at_1", "nan", "intra_inter_ratio"]
+    spec = {**SMALL, "methods": [{"name": "frozen"}]}
+    spec["tasks"] = [{"name": "retrieval", "metrics": wanted}]
+    with pytest.raises(CellsFailed, match=r"task retrieval: metric 'a_list' gave .*; metric 'nan'"):
+        oodml.run(spec, tmp_path / "out", executor="serial")
+    kept = oodml.runs.read_results(tmp_path / "out")
+    assert set(kept["metric"]) == {"recall_at_1", "intra_inter_ratio"}
+    assert len(kept) == 4
 
 
 def test_a_method_that_names_its_classifier_is_scored_by_it(

@@ -82,9 +82,9 @@ def test_invariances(n1, n2, dims, seed):
     [
         (np.zeros((1, 3)), np.zeros((4, 3)), "a has 1 row"),
         (np.zeros((4, 3)), np.zeros((4, 2)), "3 columns, b has 2"),
-        (np.zeros(4), np.zeros((4, 2)), "expected \\[n, D\\]"),
-        (np.array([[0.0], [np.nan]]), np.zeros((4, 1)), "row 1 of a"),
-        (np.zeros((4, 1)), np.array([[np.inf], [0.0]]), "row 0 of b"),
+        (np.zeros(4), np.zeros((4, 2)), "expected an array \\[N, D\\]"),
+        (np.array([[0.0], [np.nan]]), np.zeros((4, 1)), "a: row 1 has"),
+        (np.zeros((4, 1)), np.array([[np.inf], [0.0]]), "b: row 0 has"),
         (np.array([["x"], ["y"]]), np.zeros((4, 1)), "real numbers"),
     ],
 )

@@ -10,7 +10,7 @@ from shift_reference import clustered
 
 from oodml import generate_ladder, load_ladder
 from oodml.core.errors import DataError
-from oodml.evaluation.inputs.pairing import is_missing
+from oodml.core.labels import is_missing
 from oodml.shift.distance.labelled import LabelledFeatures
 
 ROWS = [0, 5, 17, 40]

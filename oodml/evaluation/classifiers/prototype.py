@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from oodml.core.lengths import check_squares, far_centre
 from oodml.evaluation.classifiers.registry import LinearPredictor, register_classifier
 
 
@@ -24,6 +25,13 @@ def prototype(rows: NDArray[np.float64], codes: NDArray[np.int64]) -> LinearPred
     means /= np.bincount(member)[:, None]
     order = np.argsort(first)
     means = means[order]
+    check_squares(means, "prototype: vectors")
+    # Far from the origin |m|^2 would hide how far the means are from each other.
+    centre = far_centre(means)
+    if centre is not None:
+        means = means - centre
     # |x - m|^2 and |m|^2 - 2 x.m order the classes alike.
-    half_squares = 0.5 * (means**2).sum(axis=1)
-    return LinearPredictor(means, -half_squares, classes[order], unit_queries=False)
+    bias = -0.5 * (means**2).sum(axis=1)
+    if centre is not None:
+        bias -= means @ centre
+    return LinearPredictor(means, bias, classes[order], unit_queries=False)

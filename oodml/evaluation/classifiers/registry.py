@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.registry import Registry
+from oodml.core.short_repr import short_fields
 from oodml.evaluation.classifiers.unit_rows import unit_rows
 
 
@@ -27,7 +28,7 @@ Classifier = Callable[[NDArray[np.float64], NDArray[np.int64]], Predictor]
 """Support rows float64 [S, D] and their class codes int64 [S] to a predictor."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LinearPredictor:
     """The class of a query x is ``codes[argmax(weights @ x + bias)]``; ties go to the first.
 
@@ -52,6 +53,8 @@ class LinearPredictor:
             rows = unit_rows(rows)
         scores = rows @ self.weights.T + self.bias
         return self.codes[scores.argmax(axis=1)]
+
+    __repr__ = short_fields
 
 
 _classifiers: Registry[Classifier] = Registry(

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import UsageError
+from oodml.core.short_repr import short_fields
 from oodml.evaluation.clustering.seeding import half_squares, in_pieces, nearest, spread_seeds
 
 # A point changes its centre only for a gain in similarity beyond the rounding of float32 products.
 _GAIN = 1e-6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Clustering:
     """A k-means solution.
 
@@ -32,6 +33,8 @@ class Clustering:
     inertia: float
     iterations: int
     converged: bool
+
+    __repr__ = short_fields
 
 
 def k_means(

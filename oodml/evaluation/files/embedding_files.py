@@ -12,11 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
+from oodml.core.labels import label_cells, text_cell
 from oodml.core.parquet import read_table, text_columns
+from oodml.core.paths import PathLike, as_path, check_readable
+from oodml.core.short_repr import short_fields
 from oodml.core.vectors import read_vectors
 
+_LABELS = ("label", "class")  # columns of class names
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class LabelledEmbeddings:
     """Rows to score: embeddings [N, D], one label (``""``: unlabelled) and, if known, one id a row.
 
@@ -28,15 +33,21 @@ class LabelledEmbeddings:
     ids: tuple[str, ...] | None
     unused_labels: int = 0
 
+    __repr__ = short_fields
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class _Rows:
     embeddings: NDArray[Any]
     ids: tuple[str, ...] | None
     columns: dict[str, tuple[str, ...]]
 
+    __repr__ = short_fields
 
-def read_labelled(path: Path, labels: str, ids: Path | None = None) -> LabelledEmbeddings:
+
+def read_labelled(
+    path: PathLike, labels: PathLike, ids: PathLike | None = None
+) -> LabelledEmbeddings:
     """Read embeddings and join their labels.
 
     Args:
@@ -52,10 +63,12 @@ def read_labelled(path: Path, labels: str, ids: Path | None = None) -> LabelledE
             the file, the column and the first id.
         UsageError: ``labels`` is neither a file nor a column.
     """
+    path = as_path(path)
     rows = _rows_with_ids(path, ids)
     if not Path(labels).is_file():
         if labels in rows.columns:
-            return LabelledEmbeddings(rows.embeddings, rows.columns[labels], rows.ids)
+            column = label_cells(rows.columns[str(labels)])
+            return LabelledEmbeddings(rows.embeddings, column, rows.ids)
         found = ", ".join(rows.columns) or "none"
         raise UsageError(
             f"--labels {labels}: neither a file nor a column of {path} (columns: {found})"
@@ -64,14 +77,14 @@ def read_labelled(path: Path, labels: str, ids: Path | None = None) -> LabelledE
 
 
 def read_embeddings(
-    path: Path, ids: Path | None = None
+    path: PathLike, ids: PathLike | None = None
 ) -> tuple[NDArray[Any], tuple[str, ...] | None]:
     """Embeddings [N, D] and their ids, if known, from the files of `read_labelled`."""
-    rows = _rows_with_ids(path, ids)
+    rows = _rows_with_ids(as_path(path), ids)
     return rows.embeddings, rows.ids
 
 
-def read_groups(path: Path) -> dict[str, str]:
+def read_groups(path: PathLike) -> dict[str, str]:
     """Class name -> group name from a CSV or Parquet file with columns class and group.
 
     Raises:
@@ -87,12 +100,13 @@ def read_groups(path: Path) -> dict[str, str]:
     return group_of
 
 
-def read_columns(path: Path, needed: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def read_columns(path: PathLike, needed: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """A CSV or Parquet file as columns of text; empty cells and nulls become ``""``.
 
     Raises:
         DataError: a file that cannot be read, or one of the columns ``needed`` is not there.
     """
+    path = check_readable(as_path(path))
     is_parquet = path.suffix.lower() == ".parquet"
     columns = text_columns(read_table(path)) if is_parquet else _csv_columns(path)
     for name in needed:
@@ -109,39 +123,43 @@ def _csv_columns(path: Path) -> dict[str, tuple[str, ...]]:
             lines = [line for line in reader if line]
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except (UnicodeDecodeError, csv.Error) as error:
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
         raise DataError(f"{path}: not a readable CSV file ({error})") from None
     for number, line in enumerate(lines):
         if len(line) != len(header):
             raise DataError(
                 f"{path}: data row {number + 1} has {len(line)} cells, the header {len(header)}"
             )
-    return {name.strip(): tuple(line[i] for line in lines) for i, name in enumerate(header)}
+    columns = {name.strip(): [line[i] for line in lines] for i, name in enumerate(header)}
+    # what a program wrote as floats because a label was missing is read as the labels it was
+    return {
+        name: label_cells(cells) if name in _LABELS else tuple(cells)
+        for name, cells in columns.items()
+    }
 
 
-def _rows_with_ids(path: Path, ids: Path | None) -> _Rows:
+def _rows_with_ids(path: Path, ids: PathLike | None) -> _Rows:
     rows = _read_rows(path)
-    return rows if ids is None else _with_ids(path, rows, ids)
+    return rows if ids is None else _with_ids(path, rows, as_path(ids))
 
 
 def _read_rows(path: Path) -> _Rows:
     suffix = path.suffix.lower()
+    if suffix not in (".parquet", ".npy", ".safetensors"):
+        raise UsageError(f"{path}: expected a .parquet, .npy or .safetensors file")
+    check_readable(path)
     if suffix == ".parquet":
         table = read_vectors(path)
         return _Rows(table.vectors, table.ids, table.columns)
     if suffix == ".npy":
         return _Rows(_read_npy(path), None, {})
-    if suffix == ".safetensors":
-        return _read_safetensors(path)
-    raise UsageError(f"{path}: expected a .parquet, .npy or .safetensors file")
+    return _read_safetensors(path)
 
 
 def _read_npy(path: Path) -> NDArray[Any]:
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (ValueError, OSError, EOFError) as error:
+    except Exception as error:  # its header is parsed as Python, which fails in many ways
         raise DataError(f"{path}: not a readable .npy array ({error})") from None
     if array.ndim != 2:
         raise DataError(f"{path}: expected an array [N, D], got shape {array.shape}")
@@ -151,12 +169,10 @@ def _read_npy(path: Path) -> NDArray[Any]:
 def _read_safetensors(path: Path) -> _Rows:
     from safetensors import SafetensorError, safe_open
 
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
     try:
         with safe_open(path, framework="pt") as opened:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
         raise DataError(f"{path}: not a readable safetensors file ({error})") from None
     wide = [name for name, tensor in tensors.items() if tensor.ndim == 2]
     if "embeddings" in wide:
@@ -167,7 +183,7 @@ def _read_safetensors(path: Path) -> _Rows:
             f"found {', '.join(tensors) or 'none'}"
         )
     columns = {
-        name: tuple(str(value) for value in tensor.tolist())
+        name: tuple(text_cell(value) for value in tensor.tolist())
         for name, tensor in tensors.items()
         if tensor.ndim == 1 and len(tensor) == len(tensors[wide[0]])
     }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError
+from oodml.core.paths import PathLike
+from oodml.core.short_repr import short_fields
 from oodml.evaluation.files.embedding_files import read_columns
 from oodml.evaluation.inputs.pairing import check_ids
 from oodml.evaluation.inputs.search_input import row_names
@@ -18,7 +19,7 @@ _SAME = {"1": True, "1.0": True, "true": True, "same": True}
 _SAME |= {"0": False, "0.0": False, "false": False, "different": False}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LabelledPairs:
     """Rows of each pair int64 [M], whether it is of one class bool [M], its fold int64 [M]."""
 
@@ -27,8 +28,10 @@ class LabelledPairs:
     same: NDArray[np.bool_]
     folds: NDArray[np.int64] | None
 
+    __repr__ = short_fields
 
-def read_pairs(path: Path, ids: Sequence[str] | None, count: int) -> LabelledPairs:
+
+def read_pairs(path: PathLike, ids: Sequence[str] | None, count: int) -> LabelledPairs:
     """Read columns first, second, same and, if there is one, fold.
 
     Args:

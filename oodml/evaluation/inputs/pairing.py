@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError
+from oodml.core.labels import UNLABELLED, encode_labels, plain_labels
+from oodml.core.short_repr import short_fields
 
-_UNLABELLED = -1
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Pairing:
     """Queries and gallery in class order, so that a query's positives are one slice of columns.
 
@@ -52,6 +52,8 @@ class Pairing:
         """Gallery items each sorted query is compared with, itself excluded: int64 [Q]."""
         return len(self.gallery_rows) - (self.self_column >= 0).astype(np.int64)
 
+    __repr__ = short_fields
+
 
 def pair_up(
     labels: Sequence[Any] | NDArray[Any],
@@ -63,18 +65,18 @@ def pair_up(
 
     Without ``gallery_labels`` the queries are their own gallery and a query's own row is itself.
     With a gallery, an item is the query itself if both have ids and the ids are equal.
-    A label of None, NaN or "" means unlabelled: never a query, never a positive.
+    A missing label (`oodml.core.labels`) means unlabelled: never a query, never a positive.
     """
     leave_one_out = gallery_labels is None
-    columns = [label_column(labels)]
+    columns = [plain_labels(labels)]
     if gallery_labels is not None:
-        columns.append(label_column(gallery_labels))
-    codes, names = _encode(columns)
+        columns.append(plain_labels(gallery_labels, "gallery_labels"))
+    codes, names = encode_labels(columns)
     query_codes = codes[0]
     gallery_codes = codes[-1]
     query_order = np.argsort(query_codes, kind="stable")
     gallery_order = np.argsort(gallery_codes, kind="stable")
-    unlabelled = int((query_codes == _UNLABELLED).sum())
+    unlabelled = int((query_codes == UNLABELLED).sum())
     query_rows = query_order[unlabelled:]
     query_class = query_codes[query_rows]
     sorted_codes = gallery_codes[gallery_order]
@@ -87,7 +89,7 @@ def pair_up(
         self_column=_own_columns(query_rows, gallery_order, ids, gallery_ids, leave_one_out),
         class_names=names,
         unlabelled_queries=unlabelled,
-        unlabelled_gallery=int((gallery_codes == _UNLABELLED).sum()),
+        unlabelled_gallery=int((gallery_codes == UNLABELLED).sum()),
         leave_one_out=leave_one_out,
     )
 
@@ -104,33 +106,6 @@ def class_runs(codes: NDArray[np.int64]) -> list[tuple[int, int]]:
     return list(pairwise([0, *borders.tolist(), len(codes)]))
 
 
-LabelColumn = list[Any] | NDArray[np.int64]
-
-
-def label_column(labels: Sequence[Any] | NDArray[Any]) -> LabelColumn:
-    """Whole numbers given as an array or tensor stay one (int64), other labels become a list.
-
-    A list of Python integers takes five times the memory, which matters for large galleries.
-    """
-    if hasattr(labels, "detach"):
-        labels = labels.detach().cpu().numpy()
-    if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype.kind not in "iu":
-        return list_labels(labels)
-    fits = np.can_cast(labels.dtype, np.int64)
-    return labels.astype(np.int64, copy=False) if fits else list_labels(labels)
-
-
-def list_labels(labels: Sequence[Any] | NDArray[Any]) -> list[Any]:
-    """Labels as a plain list; torch tensors and arrays of integers or strings are accepted."""
-    if hasattr(labels, "detach"):
-        labels = labels.detach().cpu().numpy()
-    if isinstance(labels, np.ndarray):
-        if labels.ndim != 1:
-            raise DataError(f"labels: expected one dimension, got shape {labels.shape}")
-        return labels.tolist()
-    return list(labels)
-
-
 def check_ids(ids: Sequence[str] | None, count: int, name: str) -> tuple[str, ...] | None:
     """Ids as strings, one a row and unique; DataError otherwise."""
     if ids is None:
@@ -145,36 +120,6 @@ def check_ids(ids: Sequence[str] | None, count: int, name: str) -> tuple[str, ..
                 raise DataError(f"{name}: id {one!r} stands again at row {row}; ids must be unique")
             seen.add(one)
     return texts
-
-
-def _encode(given: list[LabelColumn]) -> tuple[list[NDArray[np.int64]], tuple[str, ...]]:
-    arrays = [column for column in given if isinstance(column, np.ndarray)]
-    if len(arrays) == len(given):
-        ordered_codes = np.unique(np.concatenate([np.unique(column) for column in arrays]))
-        found = [np.searchsorted(ordered_codes, column).astype(np.int64) for column in arrays]
-        return found, tuple(str(one) for one in ordered_codes.tolist())
-    columns = [list_labels(column) for column in given]
-    values = {one for column in columns for one in column if not is_missing(one)}
-    # Whole numbers sort as numbers; anything else, or a mixture, by its text.
-    if all(isinstance(one, (int, np.integer)) for one in values):
-        ordered = sorted(values)
-    else:
-        values = {str(one) for one in values}
-        columns = [[one if is_missing(one) else str(one) for one in column] for column in columns]
-        ordered = sorted(values)
-    code_of = {one: code for code, one in enumerate(ordered)}
-    coded = [
-        np.array([_UNLABELLED if is_missing(one) else code_of[one] for one in column], np.int64)
-        for column in columns
-    ]
-    return coded, tuple(str(one) for one in ordered)
-
-
-def is_missing(label: Any) -> bool:
-    """Whether a label stands for "unlabelled": None, "" or NaN."""
-    if label is None or isinstance(label, str):
-        return not label
-    return bool(label != label)  # NaN
 
 
 def _own_columns(

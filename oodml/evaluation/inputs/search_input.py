@@ -10,11 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
+from oodml.core.labels import Labels, plain_labels
+from oodml.core.matrix import as_matrix
+from oodml.core.short_repr import short_fields
+from oodml.evaluation.inputs.frame import Frame, Similarity, frame_of
 from oodml.evaluation.inputs.pairing import Pairing, check_ids, pair_up
-from oodml.evaluation.inputs.prepare import as_matrix, largest_length
+from oodml.evaluation.inputs.self_matches import refuse_own_copies
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SearchInput:
     """Queries and gallery (the same array without a gallery), and who is whose positive.
 
@@ -27,14 +31,12 @@ class SearchInput:
     query_ids: tuple[str, ...]
     pairing: Pairing
 
-    def largest(self, similarity: str) -> float:
-        """The longest row of both, for `oodml.evaluation.inputs.prepare.prepare`; cosine needs none."""
-        if similarity == "cosine":
-            return 1.0
-        longest = largest_length(self.queries, "embeddings")
-        if self.gallery is self.queries:
-            return longest
-        return max(longest, largest_length(self.gallery, "gallery_embeddings"))
+    def frame(self, similarity: Similarity) -> Frame:
+        """The frame that both are compared in."""
+        sets = [(self.queries, "embeddings")]
+        if self.gallery is not self.queries:
+            sets.append((self.gallery, "gallery_embeddings"))
+        return frame_of(similarity, self.queries, sets)
 
     def labelled_queries(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """The labelled rows in the order given [N, D] and their class codes int64 [N].
@@ -46,6 +48,8 @@ class SearchInput:
         codes[self.pairing.query_rows] = self.pairing.query_class
         everything = len(rows) == len(self.queries)
         return (self.queries if everything else self.queries[rows]), codes[rows]
+
+    __repr__ = short_fields
 
 
 def check_gallery_arguments(gallery_embeddings: Any, gallery_labels: Any, gallery_ids: Any) -> None:
@@ -69,10 +73,10 @@ def read_input(
     Raises:
         DataError: shapes or lengths that do not fit, NaN (naming the row), repeated ids.
     """
-    queries, names = labelled_rows(embeddings, labels, ids)
-    gallery, gallery_names = queries, names
+    queries, names, query_labels = labelled_rows(embeddings, labels, ids)
+    gallery, gallery_names, others = queries, names, None
     if gallery_embeddings is not None:
-        gallery, gallery_names = labelled_rows(
+        gallery, gallery_names, others = labelled_rows(
             gallery_embeddings, gallery_labels, gallery_ids, "gallery_"
         )
         if gallery.shape[1] != queries.shape[1]:
@@ -80,19 +84,22 @@ def read_input(
                 f"embeddings have {queries.shape[1]} columns, gallery_embeddings have "
                 f"{gallery.shape[1]}; both must come from one model"
             )
-    pairing = pair_up(labels, gallery_labels, names, gallery_names)
+        if names is None or gallery_names is None:
+            refuse_own_copies(queries, gallery, "gallery_embeddings hold")
+    pairing = pair_up(query_labels, others, names, gallery_names)
     return SearchInput(queries, gallery, names or row_names(len(queries)), pairing)
 
 
 def labelled_rows(
     embeddings: Any, labels: Any, ids: Sequence[str] | None, prefix: str = ""
-) -> tuple[NDArray[Any], tuple[str, ...] | None]:
-    """A checked matrix with as many labels as rows, and its ids if there are any."""
+) -> tuple[NDArray[Any], tuple[str, ...] | None, Labels]:
+    """A checked matrix, its ids if there are any, and as many labels as rows."""
     matrix = as_matrix(embeddings, f"{prefix}embeddings", ids)
     names = check_ids(ids, len(matrix), f"{prefix}ids")
-    if len(labels) != len(matrix):
-        raise DataError(f"{prefix}labels: {len(labels)} labels for {len(matrix)} rows")
-    return matrix, names
+    column = plain_labels(labels, f"{prefix}labels")
+    if len(column) != len(matrix):
+        raise DataError(f"{prefix}labels: {len(column)} labels for {len(matrix)} rows")
+    return matrix, names, column
 
 
 def row_names(count: int) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import UsageError
+from oodml.core.lengths import make_unit
 from oodml.evaluation.clustering import Contingency, contingency, k_means
 
 
@@ -48,9 +49,7 @@ class EmbeddingSet:
         """Rows divided by their length, float32 [N, D]; zero rows stay zero."""
         result = np.empty(self.rows.shape, np.float32)
         for at in self.pieces():
-            piece = self.rows[at].astype(np.float64)
-            length = np.linalg.norm(piece, axis=1, keepdims=True)
-            result[at] = piece / np.where(length == 0, 1.0, length)
+            result[at] = make_unit(self.rows[at].astype(np.float64))
         return result
 
     @cached_property
@@ -59,39 +58,73 @@ class EmbeddingSet:
         return np.bincount(self.codes).astype(np.int64)
 
     @cached_property
-    def unit_sums(self) -> NDArray[np.float64]:
-        """Sum of the unit rows of each class: float64 [classes, D]."""
-        order = np.argsort(self.codes, kind="stable")
-        starts = np.concatenate([[0], np.cumsum(self.class_sizes)])
-        result = np.empty((self.classes, self.rows.shape[1]))
-        for code in range(self.classes):
-            members = order[starts[code] : starts[code + 1]]
-            result[code] = self.unit[members].sum(axis=0, dtype=np.float64)
+    def class_means(self) -> NDArray[np.float64]:
+        """Mean of the unit rows of each class: float64 [classes, D].
+
+        Of the differences to the class's first row, so that copies of one row have it for their mean.
+        """
+        sums = np.zeros_like(self._first_units)
+        for codes, rows in self._by_class():
+            starts = np.flatnonzero(np.diff(codes, prepend=-1))
+            sums[codes[starts]] += np.add.reduceat(rows - self._first_units[codes], starts, axis=0)
+        return np.asarray(self._first_units + sums / self.class_sizes[:, None])
+
+    @cached_property
+    def class_spreads(self) -> NDArray[np.float64]:
+        """Sum of the squared distances of the unit rows of each class from their mean: [classes]."""
+        result = np.zeros(self.classes)
+        for codes, rows in self._by_class():
+            rows -= self.class_means[codes]
+            result += np.bincount(codes, np.einsum("ij,ij->i", rows, rows), self.classes)
         return result
 
     @cached_property
-    def unit_squares(self) -> NDArray[np.float64]:
-        """Sum of the squared lengths of the unit rows of each class: float64 [classes]."""
-        squares = np.concatenate(
-            [(self.unit[at].astype(np.float64) ** 2).sum(axis=1) for at in self.pieces()]
-        )
-        sums = np.bincount(self.codes, weights=squares, minlength=self.classes)
-        return sums.astype(np.float64, copy=False)
+    def class_zeros(self) -> NDArray[np.int64]:
+        """How many rows of each class are zero vectors: int64 [classes]."""
+        zero = np.concatenate([~self.rows[at].any(axis=1) for at in self.pieces()])
+        return np.bincount(self.codes[zero], minlength=self.classes).astype(np.int64)
+
+    @property
+    def rounding(self) -> float:
+        """Squared distances of unit vectors below this may be rounding of the rows as given."""
+        return float(2 * np.finfo(self.rows.dtype).eps) ** 2
+
+    @cached_property
+    def _order(self) -> NDArray[np.intp]:
+        return np.argsort(self.codes, kind="stable")
+
+    @cached_property
+    def _first_units(self) -> NDArray[np.float64]:
+        starts = np.concatenate([[0], np.cumsum(self.class_sizes)[:-1]])
+        return make_unit(self.rows[self._order[starts]].astype(np.float64))
+
+    def _by_class(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """Class codes and unit rows in float64, class after class, a piece at a time."""
+        for at in self.pieces():
+            chosen = self._order[at]
+            yield self.codes[chosen], make_unit(self.rows[chosen].astype(np.float64))
 
     @cached_property
     def singular_values(self) -> NDArray[np.float64]:
         """Singular values of the (uncentred) unit rows, descending: float64 [min(N, D)].
 
         By QR of one piece after the other in float64, so they are exact to rounding and the same
-        on every device. Values below the rounding of the largest are set to that rounding.
+        on every device. Values below the rounding of the largest are set to that rounding; there are
+        `directions` above it.
         """
         triangle: NDArray[np.float64] = np.empty((0, self.rows.shape[1]))
         for at in self.pieces():
-            stacked = np.vstack([triangle, self.unit[at].astype(np.float64)])
+            stacked = np.vstack([triangle, make_unit(self.rows[at].astype(np.float64))])
             triangle = np.asarray(np.linalg.qr(stacked, mode="r"))
         values = np.linalg.svd(triangle, compute_uv=False)
         floor = values[0] * max(self.rows.shape) * np.finfo(np.float64).eps
         return np.maximum(values, floor)[: min(self.rows.shape)]
+
+    @cached_property
+    def directions(self) -> int:
+        """How many singular values are above rounding: 0 where all rows are zero vectors."""
+        values = self.singular_values
+        return int((values > values[0] * max(self.rows.shape) * np.finfo(np.float64).eps).sum())
 
     def contingency(self, clusters: int, restarts: int) -> Contingency:
         """Classes against k-means clusters of the unit rows."""

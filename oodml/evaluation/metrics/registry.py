@@ -10,7 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from oodml.core.errors import UsageError
+from oodml.core.errors import OodmlError, UsageError
+from oodml.core.foreign import named_failure
 from oodml.core.registry import Registry
 from oodml.evaluation.metrics.embedding_set import EmbeddingSet
 from oodml.evaluation.ranks.table import PositiveRanks
@@ -91,21 +92,58 @@ class Metric:
         return float("inf") if depth is None else depth(self.k or 0, positives, gallery)
 
     def __call__(self, ranks: PositiveRanks) -> NDArray[np.float64]:
-        """Per-query values [Q]; the table must hold only scored queries (`PositiveRanks.scored`)."""
+        """Per-query values [Q]; the table must hold only scored queries (`PositiveRanks.scored`).
+
+        Raises:
+            OodmlError: the function fails, or does not give one finite number a query.
+        """
         if self.takes != "ranks":
             raise UsageError(f"metric {self.name!r} needs the embeddings, not only the ranks")
-        values: NDArray[np.float64] = self._call(ranks)
+        values = _numbers(self._call(ranks), self.name)
+        if values.shape != (len(ranks),):
+            raise OodmlError(
+                f"metric {self.name!r} gave values of shape {values.shape}, expected one number for "
+                f"each of {len(ranks)} queries: ({len(ranks)},)"
+            )
         return values
 
     def of_embeddings(self, embeddings: EmbeddingSet) -> float:
-        """The value for a whole set of embeddings."""
+        """The value for a whole set of embeddings.
+
+        Raises:
+            OodmlError: the function fails, or does not give one finite number.
+        """
         if self.takes != "embeddings":
             raise UsageError(f"metric {self.name!r} is derived from ranks, not from embeddings")
-        return float(self._call(embeddings))
+        value = _numbers(self._call(embeddings), self.name)
+        if value.shape != ():
+            raise OodmlError(
+                f"metric {self.name!r} gave values of shape {value.shape}, expected one number"
+            )
+        return float(value)
 
     def _call(self, given: Any) -> Any:
         function = self.definition.function
-        return function(given) if self.k is None else function(given, self.k)
+        with named_failure("metric", self.name):
+            return function(given) if self.k is None else function(given, self.k)
+
+
+def _numbers(given: Any, name: str) -> NDArray[np.float64]:
+    """What a metric's function gave as float64, or an OodmlError that names the metric."""
+    if hasattr(given, "detach"):
+        given = given.detach().cpu()
+    try:
+        values = np.asarray(given)
+        kind = values.dtype.kind
+    except ValueError:  # rows of different length
+        kind = "O"
+    if kind not in "fiub":
+        raise OodmlError(f"metric {name!r} gave {type(given).__name__}, expected numbers")
+    values = values.astype(np.float64, copy=False)
+    if not np.isfinite(values).all():
+        bad = float(values[~np.isfinite(values)].flat[0])
+        raise OodmlError(f"metric {name!r} gave {bad}, expected finite numbers")
+    return values
 
 
 _metrics: Registry[RegisteredMetric] = Registry("metric", packages=("oodml.evaluation.metrics",))

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import UsageError
+from oodml.evaluation.inputs.frame import Similarity, check_similarity
 from oodml.evaluation.inputs.pairing import Pairing
-from oodml.evaluation.inputs.prepare import Similarity, check_similarity, prepare
+from oodml.evaluation.inputs.prepare import prepare
 from oodml.evaluation.inputs.search_input import SearchInput, check_gallery_arguments, read_input
 from oodml.evaluation.ranks.close_calls import Tally
 from oodml.evaluation.ranks.engines.choose import count_negatives
@@ -97,10 +98,10 @@ def _count(
     given: SearchInput, similarity: Similarity, budget: int, device: str
 ) -> tuple[Thresholds, Tally]:
     """By itself, so that the prepared rows are gone when the result is assembled."""
-    pairing, largest = given.pairing, given.largest(similarity)
-    gallery = prepare(given.gallery, pairing.gallery_rows, similarity, largest)
+    pairing, frame = given.pairing, given.frame(similarity)
+    gallery = prepare(given.gallery, pairing.gallery_rows, frame)
     same = pairing.leave_one_out and pairing.unlabelled_queries == 0
-    queries = gallery if same else prepare(given.queries, pairing.query_rows, similarity, largest)
+    queries = gallery if same else prepare(given.queries, pairing.query_rows, frame)
     thresholds = positive_thresholds(queries, gallery, pairing, budget)
     return thresholds, count_negatives(queries, gallery, pairing, thresholds, budget, device)
 

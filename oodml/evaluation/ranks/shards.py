@@ -6,7 +6,7 @@ positives are collected first, then every shard is counted by itself, in any ord
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain, cycle
@@ -17,25 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
+from oodml.core.labels import LabelList, Labels, plain_labels
+from oodml.core.matrix import as_matrix
+from oodml.core.paths import check_readable
 from oodml.core.progress import track
-from oodml.evaluation.inputs.pairing import (
-    LabelColumn,
-    Pairing,
-    check_ids,
-    is_missing,
-    label_column,
-    list_labels,
-    pair_up,
-)
-from oodml.evaluation.inputs.prepare import (
-    PreparedRows,
-    Similarity,
-    as_matrix,
-    check_similarity,
-    largest_length,
-    prepare,
-)
+from oodml.core.short_repr import short_fields
+from oodml.evaluation.inputs.frame import Frame, Similarity, check_similarity, frame_of
+from oodml.evaluation.inputs.pairing import Pairing, check_ids, pair_up
+from oodml.evaluation.inputs.prepare import PreparedRows, prepare
 from oodml.evaluation.inputs.search_input import labelled_rows, row_names
+from oodml.evaluation.inputs.self_matches import refuse_own_copies
 from oodml.evaluation.ranks.close_calls import Tally
 from oodml.evaluation.ranks.engines.choose import count_negatives
 from oodml.evaluation.ranks.positive_ranks import DEFAULT_MEMORY_MIB, assemble
@@ -43,7 +34,7 @@ from oodml.evaluation.ranks.table import PositiveRanks
 from oodml.evaluation.ranks.thresholds import Thresholds, positive_thresholds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GalleryShard:
     """A part of the gallery; shards follow each other in gallery order.
 
@@ -62,15 +53,17 @@ class GalleryShard:
         """The rows, checked."""
         given = self.embeddings
         if isinstance(given, (str, Path)):
-            name = str(given)
+            name = str(check_readable(Path(given)))
             try:
                 given = np.load(given, mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError, EOFError) as error:
+            except Exception as error:  # its header is parsed as Python, which fails in many ways
                 raise DataError(f"{name}: not a readable .npy array ({error})") from None
         matrix = as_matrix(given, name, self.ids)
         if len(matrix) != len(self.labels):
             raise DataError(f"{name}: {len(self.labels)} labels for {len(matrix)} rows")
         return matrix
+
+    __repr__ = short_fields
 
 
 def sharded_positive_ranks(
@@ -98,15 +91,15 @@ def sharded_positive_ranks(
     kind = check_similarity(similarity)
     if not shards:
         raise UsageError("shards: give at least one")
-    matrix, names = labelled_rows(embeddings, labels, ids)
+    matrix, names, column = labelled_rows(embeddings, labels, ids)
     _check_shard_ids(shards)
-    query_labels, shards = _comparable(label_column(labels), shards)
+    query_labels, shards = _comparable(column, shards)
     starts = np.cumsum([0] + [len(shard.labels) for shard in shards])
-    largest = _largest(matrix, shards, kind)
+    frame = _frame(matrix, shards, kind)
     whole, queries, thresholds = _collect_positives(
-        matrix, query_labels, names, shards, starts, kind, largest, memory_mib << 20
+        matrix, query_labels, names, shards, starts, frame, memory_mib << 20
     )
-    job = _Job(queries, thresholds, query_labels, names, kind, largest, memory_mib)
+    job = _Job(queries, thresholds, query_labels, names, frame, memory_mib)
     tally = Tally.zeros(len(thresholds.values))
     for one in track(
         _count_all(job, shards, starts, devices, executor), "gallery shards", len(shards)
@@ -124,17 +117,16 @@ class _Job:
 
     queries: PreparedRows
     thresholds: Thresholds
-    labels: LabelColumn
+    labels: Labels
     ids: tuple[str, ...] | None
-    similarity: Similarity
-    largest: float
+    frame: Frame
     memory_mib: int
 
 
 def _count_shard(job: _Job, shard: GalleryShard, start: int, device: str) -> Tally:
     rows = shard.rows(f"shard at {start}")
     pairing = pair_up(job.labels, shard.labels, job.ids, shard.ids)
-    gallery = prepare(rows, pairing.gallery_rows, job.similarity, job.largest)
+    gallery = prepare(rows, pairing.gallery_rows, job.frame)
     placed = replace(pairing, gallery_rows=pairing.gallery_rows + start)
     budget = job.memory_mib << 20
     return count_negatives(job.queries, gallery, placed, job.thresholds, budget, device)
@@ -164,21 +156,20 @@ def _on_devices(
 
 def _collect_positives(
     matrix: NDArray[Any],
-    labels: LabelColumn,
+    labels: Labels,
     names: tuple[str, ...] | None,
     shards: Sequence[GalleryShard],
     starts: NDArray[np.int64],
-    similarity: Similarity,
-    largest: float,
+    frame: Frame,
     budget: int,
 ) -> tuple[Pairing, PreparedRows, Thresholds]:
     """Pair the queries with the gallery items of their classes only, and get the thresholds."""
-    wanted = {label for label in list_labels(labels) if not is_missing(label)}
-    rows, kept_labels, kept_ids, positions = [], [], [], []
+    wanted = {label for label in labels if label is not None}
+    rows, kept_labels, kept_ids, positions = [], LabelList(), [], []
     for shard, start in zip(shards, starts.tolist(), strict=False):
         column = shard.labels
         if isinstance(column, np.ndarray):
-            keep = np.flatnonzero(np.isin(column, labels))
+            keep = np.flatnonzero(np.isin(column, np.asarray(labels)))
         else:
             keep = np.array([i for i, one in enumerate(column) if one in wanted], np.int64)
         rows.append(np.asarray(shard.rows(f"shard at {start}")[keep]))
@@ -187,38 +178,41 @@ def _collect_positives(
         kept_ids += [str(shard.ids[i]) if shard.ids is not None else f"\0{start + i}" for i in kept]
         positions.append(keep + start)
     gallery = np.concatenate(rows)
+    if names is None or shards[0].ids is None:
+        refuse_own_copies(matrix, gallery, "the shards hold")
     pairing = pair_up(labels, kept_labels, names, kept_ids if names else None)
     place = np.concatenate(positions)
     whole = replace(pairing, gallery_rows=place[pairing.gallery_rows])
-    queries = prepare(matrix, pairing.query_rows, similarity, largest)
-    items = prepare(gallery, pairing.gallery_rows, similarity, largest)
+    queries = prepare(matrix, pairing.query_rows, frame)
+    items = prepare(gallery, pairing.gallery_rows, frame)
     return whole, queries, positive_thresholds(queries, items, whole, budget)
 
 
-def _largest(matrix: NDArray[Any], shards: Sequence[GalleryShard], similarity: Similarity) -> float:
-    lengths = []
-    for number, shard in enumerate(shards):
-        rows = shard.rows(f"shard {number}")
-        if rows.shape[1] != matrix.shape[1]:
-            raise DataError(
-                f"shard {number} has {rows.shape[1]} columns, the queries have {matrix.shape[1]}"
-            )
-        if similarity != "cosine":
-            lengths.append(largest_length(rows, f"shard {number}"))
-    return max([largest_length(matrix, "embeddings"), *lengths]) if lengths else 1.0
+def _frame(matrix: NDArray[Any], shards: Sequence[GalleryShard], similarity: Similarity) -> Frame:
+    def sets() -> Iterator[tuple[NDArray[Any], str]]:
+        yield matrix, "embeddings"
+        for number, shard in enumerate(shards):
+            rows = shard.rows(f"shard {number}")
+            if rows.shape[1] != matrix.shape[1]:
+                raise DataError(
+                    f"shard {number} has {rows.shape[1]} columns, the queries have "
+                    f"{matrix.shape[1]}"
+                )
+            yield rows, f"shard {number}"
+
+    return frame_of(similarity, matrix, sets())
 
 
 def _comparable(
-    labels: LabelColumn, shards: Sequence[GalleryShard]
-) -> tuple[LabelColumn, list[GalleryShard]]:
+    labels: Labels, shards: Sequence[GalleryShard]
+) -> tuple[Labels, list[GalleryShard]]:
     """Labels that sort alike in every shard: whole numbers if all are, text otherwise."""
-    columns = [labels, *(label_column(shard.labels) for shard in shards)]
+    columns = [labels, *(plain_labels(s.labels, f"shard {i}") for i, s in enumerate(shards))]
     if not all(isinstance(column, np.ndarray) for column in columns):
-        columns = [list_labels(column) for column in columns]
-        if not all(isinstance(one, int) or is_missing(one) for column in columns for one in column):
-            columns = [
-                [one if is_missing(one) else str(one) for one in column] for column in columns
-            ]
+        lists = [LabelList(c.tolist()) if isinstance(c, np.ndarray) else c for c in columns]
+        if any(isinstance(one, str) for column in lists for one in column):
+            lists = [LabelList(None if x is None else str(x) for x in column) for column in lists]
+        columns = list(lists)
     given = zip(shards, columns[1:], strict=True)
     return columns[0], [replace(shard, labels=column) for shard, column in given]
 

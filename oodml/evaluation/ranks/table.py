@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import UsageError
+from oodml.core.short_repr import html_fields, short_fields
 
 TieOrder = Literal["gallery", "optimistic", "pessimistic"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PositiveRanks:
     """For each query the 1-based ranks, ascending, of its positives in the gallery.
 
@@ -142,3 +143,6 @@ class PositiveRanks:
         size = np.bincount(group, minlength=len(first))[group] if len(best) else negatives
         place = np.arange(len(best)) - first[group] + 1 if len(best) else negatives
         return best - place, place, size, negatives
+
+    __repr__ = short_fields
+    _repr_html_ = html_fields

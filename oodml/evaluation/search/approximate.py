@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import UsageError
+from oodml.evaluation.inputs.frame import Frame, check_similarity
 from oodml.evaluation.inputs.pairing import Pairing
-from oodml.evaluation.inputs.prepare import PreparedRows, Similarity, check_similarity, prepare
+from oodml.evaluation.inputs.prepare import PreparedRows, prepare
 from oodml.evaluation.inputs.search_input import check_gallery_arguments, read_input
 from oodml.evaluation.ranks.close_calls import TIE_TOLERANCE
 from oodml.evaluation.search.faiss_index import (
@@ -88,8 +89,8 @@ def approximate_neighbours(
     given = np.argsort(pairing.query_rows, kind="stable")
     if not len(given) or not len(gallery):
         raise UsageError("approximate_neighbours: no labelled query, or an empty gallery")
-    own, largest = _own_rows(pairing)[given], everything.largest(kind)
-    search = _Search(everything.queries, gallery, pairing.query_rows[given], own, kind, largest, k)
+    own, frame = _own_rows(pairing)[given], everything.frame(kind)
+    search = _Search(everything.queries, gallery, pairing.query_rows[given], own, frame, k)
     description = index_description(index, len(gallery))
     checked = _checked(len(given), checked_queries)
     built, best = _build(search, description, probes, device, checked)
@@ -117,22 +118,21 @@ class _Search:
 
     Attributes:
         own_rows: int64 [Q], each query's own gallery row or -1.
-        largest: longest row, for `prepare`.
+        frame: in which rows are compared.
     """
 
     matrix: NDArray[Any]
     gallery: NDArray[Any]
     query_rows: NDArray[np.int64]
     own_rows: NDArray[np.int64]
-    similarity: Similarity
-    largest: float
+    frame: Frame
     k: int
 
     def queries(self, at: Any) -> PreparedRows:
-        return prepare(self.matrix, self.query_rows[at], self.similarity, self.largest)
+        return prepare(self.matrix, self.query_rows[at], self.frame)
 
     def items(self, rows: NDArray[np.int64]) -> PreparedRows:
-        return prepare(self.gallery, rows, self.similarity, self.largest)
+        return prepare(self.gallery, rows, self.frame)
 
 
 def _build(
@@ -140,7 +140,7 @@ def _build(
 ) -> tuple[Any, NDArray[np.float64]]:
     """A filled index, and the best k similarities [C, k] of the checked queries, descending."""
     size, dim = search.gallery.shape
-    built = create_index(description, dim, search.similarity, probes, device)
+    built = create_index(description, dim, search.frame.similarity, probes, device)
     if not built.is_trained:
         try:
             built.train(search.items(training_rows(description, size)).rows)
@@ -199,7 +199,7 @@ def _in_order(
     scores -= items.half_squares[where]
     scores[found < 0] = -np.inf
     longest = items.lengths.max(initial=0.0)
-    extra = longest**2 / 2 if search.similarity == "euclidean" else 0.0
+    extra = longest**2 / 2 if search.frame.similarity == "euclidean" else 0.0
     tolerance = TIE_TOLERANCE * (queries.lengths * longest + extra)
     order = np.argsort(-scores, axis=1, kind="stable")
     descending = np.take_along_axis(scores, order, axis=1)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import UsageError
-from oodml.evaluation.inputs.prepare import Similarity
+from oodml.evaluation.inputs.frame import Similarity
 
 # Below this many items an inverted file saves nothing over looking at all of them.
 _FLAT_UP_TO = 20_000

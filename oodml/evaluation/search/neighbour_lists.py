@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import UsageError
+from oodml.core.short_repr import html_fields, short_fields
 from oodml.evaluation.metrics import Metric, describe_metrics, get_metric
 from oodml.evaluation.ranks.table import PositiveRanks
 
@@ -16,7 +17,7 @@ from oodml.evaluation.ranks.table import PositiveRanks
 _BEYOND = 1 << 40
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NeighbourLists:
     """The first neighbours of each query as an index found them: **not** the exact ranking.
 
@@ -64,6 +65,9 @@ class NeighbourLists:
 
     def __len__(self) -> int:
         return len(self.query_ids)
+
+    __repr__ = short_fields
+    _repr_html_ = html_fields
 
 
 def recall_from_neighbours(lists: NeighbourLists, k: int) -> float:

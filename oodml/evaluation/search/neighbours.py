@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import UsageError
-from oodml.evaluation.inputs.prepare import as_matrix, check_similarity, largest_length, prepare
+from oodml.core.matrix import as_matrix
+from oodml.evaluation.inputs.frame import check_similarity, frame_of
+from oodml.evaluation.inputs.prepare import prepare
 from oodml.evaluation.ranks.close_calls import TIE_TOLERANCE
 
 _PIECE_BYTES = 32 << 20
@@ -31,8 +33,8 @@ def nearest_neighbours(
     rows = np.asarray(queries, np.int64)
     if not 1 <= k < len(matrix):
         raise UsageError(f"k={k}: expected 1 to {len(matrix) - 1}")
-    largest = 1.0 if kind == "cosine" else largest_length(matrix, "embeddings")
-    prepared = prepare(matrix, np.arange(len(matrix)), kind, largest)
+    frame = frame_of(kind, matrix, [(matrix, "embeddings")])
+    prepared = prepare(matrix, np.arange(len(matrix)), frame)
     scores = np.empty((len(rows), len(matrix)))
     step = max(1, _PIECE_BYTES // (8 * matrix.shape[1]))
     asked = prepared.rows[rows].astype(np.float64)

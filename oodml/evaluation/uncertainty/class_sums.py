@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import DataError, UsageError
+from oodml.core.short_repr import short_fields
 
 Average = Literal["micro", "macro"]
 _CHUNK_CELLS = 4_000_000
 _OTHER_QUERIES = "the methods do not score the same queries; compare them on the same ones"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ClassSums:
     """Sums and counts by class; classes without a query are left out.
 
@@ -81,6 +82,8 @@ class ClassSums:
         if not np.array_equal(fitted.counts, other.counts):
             raise DataError(_OTHER_QUERIES)
         return fitted
+
+    __repr__ = short_fields
 
 
 def stack_runs(runs: Sequence[ClassSums]) -> ClassSums:

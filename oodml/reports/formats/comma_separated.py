@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from oodml.reports.formats.registry import register_table_format
 from oodml.reports.summary import Column, Row, Summary
@@ -14,20 +14,31 @@ _COLUMNS = (
     "mean", "spread", "estimator", "seeds", "low", "high", "interval", "best", "not_told_from_best",
     "ags", "ags_low", "ags_high", "ags_interval", "ags_best", "ags_not_told_from_best",
 )  # fmt: skip
+_NAMES = frozenset({"setting", "method", "condition", "metric", "task"})
+_FORMULA = frozenset("=+-@\t\r\n")
 
 
 @register_table_format("csv", suffix="csv")
 def comma_separated(summaries: Sequence[Summary]) -> str:
     """One header for all settings; values as they are, never as per cent.
 
+    A text that a spreadsheet would take for a formula has an apostrophe before it.
     ``best`` and ``not_told_from_best`` are yes or no, and empty where nothing was compared.
     """
     out = io.StringIO()
     writer = csv.DictWriter(out, _COLUMNS, lineterminator="\n", restval="")
     writer.writeheader()
     for summary in summaries:
-        writer.writerows(_lines(summary))
+        writer.writerows(map(without_formulas, _lines(summary)))
     return out.getvalue()
+
+
+def without_formulas(line: Mapping[str, object]) -> dict[str, object]:
+    """A line whose names no spreadsheet computes: a leading = + - @ or control stands after a quote."""
+    return {
+        key: f"'{value}" if key in _NAMES and str(value)[:1] in _FORMULA else value
+        for key, value in line.items()
+    }
 
 
 def _lines(summary: Summary) -> Iterator[dict[str, object]]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from oodml.core.figures import write_figure
+from oodml.core.text import one_line
 from oodml.reports.caption import MARK, caption
 from oodml.reports.cells import CellText, Heading, headings, row_texts
 from oodml.reports.figure import draw_figure
@@ -40,7 +41,7 @@ def html_page(summaries: Sequence[Summary]) -> str:
     """One page; with several settings, a section each."""
     names = sorted({summary.metric.name for summary in summaries})
     datasets = sorted({summary.context["dataset"] for summary in summaries})
-    title = html.escape(f"{', '.join(names)} on {', '.join(datasets)}")
+    title = escape(f"{', '.join(names)} on {', '.join(datasets)}")
     several = len(summaries) > 1
     body = "".join(_section(summary, several) for summary in summaries)
     return (
@@ -50,11 +51,16 @@ def html_page(summaries: Sequence[Summary]) -> str:
     )
 
 
+def escape(text: str) -> str:
+    """Text that a browser shows as it is."""
+    return html.escape(one_line(text))
+
+
 def _section(summary: Summary, headed: bool) -> str:
-    heading = f"<h2>{html.escape(summary.heading)}</h2>" if headed else ""
+    heading = f"<h2>{escape(summary.heading)}</h2>" if headed else ""
     heads = "".join(map(_heading, headings(summary)))
-    notes = "".join(f"<p>{html.escape(text)}</p>" for text in [caption(summary), *remarks(summary)])
-    alt = html.escape(f"{summary.metric.name} against measured shift")
+    notes = "".join(f"<p>{escape(text)}</p>" for text in [caption(summary), *remarks(summary)])
+    alt = escape(f"{summary.metric.name} against measured shift")
     return (
         f'{heading}<div class="wide"><table><thead><tr><th scope="col">method</th>{heads}</tr>'
         f"</thead><tbody>{_rows(summary)}</tbody></table></div>{notes}"
@@ -71,15 +77,15 @@ def _share(summary: Summary) -> str:
         for c in summary.levels
     )
     rows = "".join(
-        f'<tr><th scope="row">{html.escape(title)}</th>'
-        + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
+        f'<tr><th scope="row" dir="auto">{escape(title)}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
         + "</tr>"
         for title, cells in share_rows(summary)
     )
     return (
         '<h3>Transfer share (%)</h3><div class="wide"><table><thead><tr>'
         f'<th scope="col">method</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
-        f"<p>{html.escape(share_caption(summary))}</p>"
+        f"<p>{escape(share_caption(summary))}</p>"
         f'<img src="{_picture(draw_share(summary))}" alt="transfer share against measured shift">'
     )
 
@@ -99,15 +105,15 @@ def _rows(summary: Summary) -> str:
         below = not row.row.forward
         attribute = f' class="{" ".join(kinds)}"' if kinds else ""
         cells = "".join(f"<td>{_cell(cell)}</td>" for cell in row.cells)
-        title = html.escape(row.title)
-        lines.append(f'<tr{attribute}><th scope="row">{title}</th>{cells}</tr>')
+        title = escape(row.title)
+        lines.append(f'<tr{attribute}><th scope="row" dir="auto">{title}</th>{cells}</tr>')
     return "".join(lines)
 
 
 def _cell(cell: CellText) -> str:
-    text = html.escape(cell.number())
+    text = escape(cell.number())
     text = f"<strong>{text}</strong>" if cell.best else text
-    interval = f'<br><span class="note">{html.escape(cell.interval)}</span>'
+    interval = f'<br><span class="note">{escape(cell.interval)}</span>'
     return text + (f"<sup>{MARK}</sup>" if cell.tied else "") + (interval if cell.interval else "")
 
 

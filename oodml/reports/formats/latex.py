@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from oodml.core.text import one_line
 from oodml.reports.caption import caption
 from oodml.reports.cells import CellText, RowTexts, headings, row_texts
 from oodml.reports.formats.registry import register_table_format
@@ -29,10 +31,11 @@ _SPECIAL = str.maketrans(
         "]": "{]}",
         "*": "{*}",
         "±": r"$\pm$",
-        "–": "--",
+        "–": r"\textendash{}",
         "·": r"$\cdot$",
         "†": r"$^\dagger$",
-        "\n": " ",
+        "`": "{`}",
+        "\ufffd": "?",
     }
 )
 
@@ -41,12 +44,16 @@ _SPECIAL = str.maketrans(
 def latex(summaries: Sequence[Summary]) -> str:
     """One table environment a setting."""
     tables = "\n".join(_table(summary) for summary in summaries)
-    return r"% needs \usepackage{booktabs}" + "\n" + tables
+    needs = r"% needs \usepackage{booktabs}"
+    if not tables.isascii():
+        needs += "; for letters that pdflatex does not know, compile with XeLaTeX or LuaLaTeX"
+    return needs + "\n" + tables
 
 
 def escape(text: str) -> str:
     """Text that LaTeX sets as it is."""
-    return text.translate(_SPECIAL)
+    # two dashes in a row would be set as one longer dash
+    return re.sub("-(?=-)", "-{}", one_line(text).translate(_SPECIAL))
 
 
 def _table(summary: Summary) -> str:

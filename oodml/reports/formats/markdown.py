@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from oodml.core.text import one_line
 from oodml.reports.caption import MARK, caption
 from oodml.reports.cells import CellText, headings, row_texts
 from oodml.reports.formats.registry import register_table_format
@@ -13,7 +14,8 @@ from oodml.reports.summary import Summary
 
 # An underscore inside a word is plain text in Markdown, and metric names are full of them.
 # Brackets make a link only before a parenthesis; no text of ours starts a line with > or #.
-_SPECIAL = re.compile(r"[\\`*<|$~]|(?<=\])\(|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+# An ampersand is one, unless it begins what a browser reads as a single character.
+_SPECIAL = re.compile(r"[\\`*<|$~]|&(?=#?\w+;)|(?<=\])\(|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
 
 @register_table_format("markdown", suffix="md")
@@ -28,7 +30,7 @@ def markdown(summaries: Sequence[Summary]) -> str:
 
 def escape(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
-    return _SPECIAL.sub(lambda found: "\\" + found[0], " ".join(text.split()))
+    return _SPECIAL.sub(lambda found: "\\" + found[0], one_line(text))
 
 
 def _table(summary: Summary) -> str:

@@ -48,10 +48,12 @@ class TaskOutput:
     Attributes:
         rows: value columns of result rows, from :func:`oodml.runs.results.row.result_row`.
         files: name -> function that writes the file to the path it is given.
+        failed: what of the task could not be had -> why. The rows count; the cell is incomplete.
     """
 
     rows: list[dict[str, Any]]
     files: Mapping[str, Callable[[Path], None]] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 class Task(Parametrised):

@@ -22,7 +22,8 @@ class Retrieval(Task):
     """Exact retrieval among the test items (or from the gallery), and metrics of the whole set.
 
     Files: ``ranks.parquet``, and ``classes.parquet`` with a row a class: ``class``, ``count`` of
-    scored queries, and a float64 column of sums for each retrieval metric.
+    scored queries, and a float64 column of sums for each retrieval metric. A metric that cannot be had
+    takes no other with it.
     """
 
     metrics = Parameter(DEFAULT_METRICS, "names of metrics; `oodml metrics list` shows all")
@@ -61,6 +62,7 @@ class Retrieval(Task):
             similarity=self.similarity,
             # with the validation classes, so that it is one number for all methods of a level
             train_classes=split.train_classes,
+            keep_going=True,
         )
         return TaskOutput(
             metric_rows(report),
@@ -68,6 +70,7 @@ class Retrieval(Task):
                 "ranks.parquet": lambda path: save_ranks(report.ranks, path),
                 CLASSES_FILE: lambda path: save_class_sums(report, path),
             },
+            report.failed,
         )
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.linalg
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from oodml.core.errors import DataError
+from oodml.core.matrix import as_matrix
 from oodml.core.threads import one_decomposition_thread
 from oodml.shift.distance.gram import Float, nuclear_norm
 
 _BLOCK = 2048
+_LARGEST_EXPONENT = 400
 
 
-def frechet_distance(a: ArrayLike, b: ArrayLike, *, eps: float = 0.0) -> float:
+def frechet_distance(a: Any, b: Any, *, eps: float = 0.0) -> float:
     r"""Squared Fréchet distance between Gaussians fitted to two sets of row vectors.
 
         d = |m1 - m2|² + Tr(S1 + S2 - 2 (S1 S2)^½),   S = Σ (x - m)(x - m)ᵀ / (n - 1)
@@ -23,7 +27,8 @@ def frechet_distance(a: ArrayLike, b: ArrayLike, *, eps: float = 0.0) -> float:
     factors of the covariances where they outnumber dimensions. No matrix square root is formed.
 
     Args:
-        a, b: arrays [n1, D] and [n2, D] of finite numbers; computed in float64.
+        a, b: arrays [n1, D] and [n2, D] of finite numbers, NumPy, torch (any floating type, with or
+            without a gradient), lists or DataFrames; computed in float64.
         eps: added to both diagonals inside the square root only. The ooDML papers use 1e-8; it
             shifts their values a little because their covariances are singular. 0 is exact.
 
@@ -32,12 +37,19 @@ def frechet_distance(a: ArrayLike, b: ArrayLike, *, eps: float = 0.0) -> float:
 
     Raises:
         DataError: not 2-D, different D, fewer than two rows on a side (a single row has no
-            covariance with n - 1), NaN or infinite values.
+            covariance with n - 1), NaN or infinite values, or a distance that float64 cannot hold.
 
     >>> round(frechet_distance([[0.0], [2.0]], [[5.0], [7.0]]), 12)
     25.0
     """
     first, second = _rows(a, "a"), _rows(b, "b")
+    exponent = _scale(first, second)
+    if exponent:
+        # exact: the distance of rows times 2**-e, times 2**(2 e)
+        near = [np.ldexp(rows, -exponent) for rows in (first, second)]
+        return _scaled_back(
+            frechet_distance(*near, eps=float(np.ldexp(eps, -2 * exponent))), exponent
+        )
     if first.shape[1] != second.shape[1]:
         raise DataError(
             f"frechet_distance: a has {first.shape[1]} columns, b has {second.shape[1]}; "
@@ -62,21 +74,31 @@ def frechet_distance(a: ArrayLike, b: ArrayLike, *, eps: float = 0.0) -> float:
     return max(0.0, float(difference @ difference + traces - 2.0 * root))
 
 
-def _rows(values: ArrayLike, name: str) -> Float:
-    rows = np.asarray(values)
-    if rows.ndim != 2 or rows.shape[1] == 0:
-        raise DataError(f"frechet_distance: {name} has shape {rows.shape}, expected [n, D]")
-    if rows.dtype.kind not in "fiub":
-        raise DataError(f"frechet_distance: {name} holds {rows.dtype}, expected real numbers")
+def _rows(values: Any, name: str) -> Float:
+    rows = as_matrix(values, f"frechet_distance: {name}").astype(np.float64)
     if len(rows) < 2:
         raise DataError(
             f"frechet_distance: {name} has {len(rows)} row(s); a covariance needs at least 2"
         )
-    rows = rows.astype(np.float64)
-    if not np.isfinite(rows).all():
-        row = int(np.argmax(~np.isfinite(rows).all(axis=1)))
-        raise DataError(f"frechet_distance: row {row} of {name} has NaN or infinite values")
     return rows
+
+
+def _scale(first: Float, second: Float) -> int:
+    """e where the largest value is about 2**e and its square would over- or underflow; else 0."""
+    largest = max(float(np.abs(first).max()), float(np.abs(second).max()))
+    exponent = int(np.frexp(largest)[1])
+    return exponent if abs(exponent) > _LARGEST_EXPONENT else 0
+
+
+def _scaled_back(distance: float, exponent: int) -> float:
+    with np.errstate(over="ignore", under="ignore"):
+        found = float(np.ldexp(distance, 2 * exponent))
+    if distance > 0 and not np.finfo(np.float64).tiny <= found < np.inf:
+        raise DataError(
+            f"frechet_distance: {distance:.4g} x 2**{2 * exponent} is no float64; divide a and b by "
+            f"about 2**{exponent} first, which divides the distance by its square"
+        )
+    return found
 
 
 def covariance(centred: Float) -> Float:

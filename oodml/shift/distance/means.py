@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from oodml.core.errors import DataError, UsageError
+from oodml.core.lengths import check_squares, without_rounding
+from oodml.core.short_repr import short_fields
 from oodml.shift.distance.frechet import (
     covariance,
     covariance_of,
@@ -25,7 +27,7 @@ GRAM_CLASSES = 6144
 _BLOCK = 65536
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ClassMeans:
     """Mean vector of each class, classes sorted by name.
 
@@ -117,6 +119,8 @@ class ClassMeans:
         traces = np.trace(cov1) + np.trace(cov2)
         return max(0.0, float(difference @ difference + traces - 2.0 * root))
 
+    __repr__ = short_fields
+
 
 def class_means(
     features: NDArray[Any],
@@ -130,7 +134,8 @@ def class_means(
     depend on the order in which rows come.
 
     Raises:
-        DataError: shapes that do not fit, NaN or infinite features (the first image is named).
+        DataError: shapes that do not fit, NaN or infinite features (the first image is named), values
+            whose squares float64 cannot hold.
     """
     if getattr(features, "ndim", 0) != 2 or features.shape[1] == 0:
         raise DataError(f"features have shape {np.shape(features)}, expected [N, D]")
@@ -145,7 +150,8 @@ def class_means(
     classes, starts, images = np.unique(names[order], return_index=True, return_counts=True)
     sums = _class_sums(features, order, starts, len(classes), image_ids)
     means = sums / images[:, None]
-    means -= means.mean(axis=0)
+    check_squares(means, "features")
+    means = without_rounding(means - means.mean(axis=0), means)
     rows = tuple(np.split(order, starts[1:])) if count else ()
     return ClassMeans(tuple(classes.tolist()), means, images.astype(np.int64), rows)
 
@@ -183,7 +189,7 @@ def leave_out(means: ClassMeans, minimum: int) -> tuple[ClassMeans, Mapping[str,
     left = {means.names[i]: int(means.images[i]) for i in np.flatnonzero(~keep)}
     kept = means.means[index]
     if len(index):
-        kept = kept - kept.mean(axis=0)
+        kept = without_rounding(kept - kept.mean(axis=0), kept)
     names = tuple(means.names[i] for i in index)
     rows = tuple(means.rows[i] for i in index) if means.rows else ()
     return ClassMeans(names, kept, means.images[index], rows), left

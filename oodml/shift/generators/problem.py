@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from oodml.core.short_repr import short_fields
 from oodml.shift.distance.gram import Index
 from oodml.shift.distance.means import ClassMeans
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Partition:
     """A class partition met on the way, with its exact shift.
 
@@ -28,8 +29,10 @@ class Partition:
     stage: str
     step: int
 
+    __repr__ = short_fields
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Problem:
     """What to partition, from where, within which limits.
 
@@ -61,3 +64,5 @@ class Problem:
         """A Partition with its exact shift, rows sorted so that equal sides give equal numbers."""
         one, other = np.sort(np.asarray(left, np.intp)), np.sort(np.asarray(right, np.intp))
         return Partition(one, other, self.means.frechet(one, other), stage, step)
+
+    __repr__ = short_fields

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from oodml.core.errors import DataError, IntegrityError, UsageError
 from oodml.core.hashing import canonical_json, derived_seed
 from oodml.core.parquet import read_table, write_table
+from oodml.core.short_repr import short_fields
 
 _SCHEMA = pa.schema(
     [
@@ -29,7 +30,7 @@ _SCHEMA = pa.schema(
 _HASHED_ROWS = 1 << 17
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EpisodeTable:
     """Support images of all levels, a row an image, sorted by every column from left to right.
 
@@ -73,6 +74,8 @@ class EpisodeTable:
             content = [*numbers, list(self.classes[part]), list(self.ids[part])]
             digest.update(canonical_json(content).encode("utf-8"))
         return digest.hexdigest()
+
+    __repr__ = short_fields
 
 
 def draw_episodes(

@@ -9,13 +9,14 @@ from pydantic import ValidationError
 
 from oodml.core.errors import IntegrityError
 from oodml.core.files import read_json
+from oodml.core.paths import PathLike, as_path
 from oodml.shift.ladder.checks import structural_problems
 from oodml.shift.ladder.episodes import read_episodes
 from oodml.shift.ladder.model import LADDER_FILE, SCHEMA_VERSION, Ladder, Level
 from oodml.shift.ladder.schema import LadderModel
 
 
-def load_ladder(path: str | Path) -> Ladder:
+def load_ladder(path: PathLike) -> Ladder:
     """Read a ladder from its folder or its ``ladder.json`` and check it.
 
     Checked: schema, hash, sorted and disjoint class lists, counts, growing shift, episodes. Shift
@@ -25,7 +26,7 @@ def load_ladder(path: str | Path) -> Ladder:
         IntegrityError: the file breaks a rule; the message names file and field.
         OodmlError: no such file.
     """
-    file = _ladder_path(Path(path))
+    file = _ladder_path(as_path(path))
     ladder = read_ladder(file)
     problems = structural_problems(ladder)
     if problems:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from oodml.core.errors import OodmlError, UsageError
 from oodml.core.files import write_json
 from oodml.core.hashing import sha256_json
+from oodml.core.paths import PathLike, as_path
+from oodml.core.short_repr import html_table, short_fields
 from oodml.shift.ladder.checks import structural_problems
 from oodml.shift.ladder.episodes import EpisodeTable, write_episodes
 
@@ -20,7 +21,7 @@ EPISODES_FILE = "episodes.parquet"
 TARGET_TOLERANCE = 0.01
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Level:
     """One rung: a class-disjoint train / val / test split and its measured shift.
 
@@ -62,8 +63,10 @@ class Level:
             self.target is None or abs(self.shift - self.target) <= TARGET_TOLERANCE * self.target
         )
 
+    __repr__ = short_fields
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Ladder:
     """Levels of growing shift with all that is needed to check them.
 
@@ -95,13 +98,13 @@ class Ladder:
     sha256: str = ""
     schema_version: int = SCHEMA_VERSION
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: PathLike) -> None:
         """Write ``ladder.json`` and ``episodes.parquet`` into ``folder``, each atomically.
 
         Raises:
             OodmlError: the ladder breaks a rule that reading it would refuse.
         """
-        folder, sealed = Path(folder), self.sealed()
+        folder, sealed = as_path(folder, "folder"), self.sealed()
         problems = structural_problems(sealed)
         if problems:
             raise OodmlError(f"ladder {self.name!r} is not valid: " + "; ".join(problems[:5]))
@@ -171,6 +174,34 @@ class Ladder:
             "left_out": dict(self.left_out),
             "episodes": None if self.episode_table is None else _entry(self.episode_table),
         }
+
+    def __repr__(self) -> str:
+        return f"Ladder({self._about}, sha256 {self.sha256[:12] or 'not sealed'})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [
+                level.index,
+                level.shift,
+                len(level.train),
+                len(level.val),
+                len(level.test),
+                level.stage,
+            ]
+            for level in self.levels
+        ]
+        heads = ["level", "shift", "train classes", "val classes", "test classes", "stage"]
+        return html_table(self._about, heads, rows)
+
+    @property
+    def _about(self) -> str:
+        shifts = (
+            f"{self.levels[0].shift:.4g} to {self.levels[-1].shift:.4g}" if self.levels else "-"
+        )
+        return (
+            f"{self.name[:80]!r}: {len(self.levels)} levels, {self.measure} {shifts}, generator "
+            f"{self.generator}"
+        )
 
 
 def _entry(table: EpisodeTable) -> dict[str, Any]:

@@ -8,15 +8,18 @@ from functools import cached_property
 
 import numpy as np
 
-from oodml.core.errors import DataError
+from oodml.core.errors import DataError, OodmlError
+from oodml.core.foreign import named_failure
 from oodml.core.hashing import derived_seed
+from oodml.core.lengths import without_rounding
 from oodml.core.registry import Registry
+from oodml.core.short_repr import short_fields
 from oodml.shift.distance.gram import Float, Index
 from oodml.shift.distance.labelled import LabelledFeatures
 from oodml.shift.distance.means import ClassMeans
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sides:
     """The two sides of one split as a measure sees them.
 
@@ -56,6 +59,14 @@ class Sides:
         """Image features [N2, D] of the test side, float64, at most ``max_images``."""
         return self._images(self.right, "right", self.max_images)
 
+    def centred_images(self) -> tuple[Float, Float]:
+        """``left_images`` and ``right_images`` less the middle of their means."""
+        left, right = self.left_images, self.right_images
+        centre = 0.5 * (left.mean(axis=0) + right.mean(axis=0))
+        both = np.concatenate([left, right])
+        moved = without_rounding(both - centre, both)
+        return moved[: len(left)], moved[len(left) :]
+
     def all_images(self) -> tuple[Float, Float]:
         """All image features of both sides, for measures whose cost grows slowly with them."""
         return self._images(self.left, "left", None), self._images(self.right, "right", None)
@@ -67,6 +78,8 @@ class Sides:
             rows = np.sort(rng.choice(rows, most, replace=False))
         return np.asarray(self.data.features[rows], dtype=np.float64)
 
+    __repr__ = short_fields
+
 
 Measure = Callable[[Sides], Mapping[str, float]]
 """Gives named values; the first carries the measure's own name."""
@@ -77,6 +90,31 @@ MEASURES: Registry[Measure] = Registry("measure", packages=("oodml.shift.measure
 def register_measure(name: str) -> Callable[[Measure], Measure]:
     """Decorator: register ``Sides -> {name: value, ...}`` as a shift measure."""
     return MEASURES.register(name)
+
+
+def checked_values(name: str, measure: Measure, sides: Sides, where: str) -> dict[str, float]:
+    """What a measure gives, or an OodmlError that names it and the split it was given.
+
+    Args:
+        where: the split, for messages.
+    """
+    with named_failure(f"at {where}, measure", name), np.errstate(all="ignore"):
+        found = measure(sides)
+    if not isinstance(found, Mapping) or name not in found:
+        raise OodmlError(
+            f"measure {name!r} gave {type(found).__name__} at {where}, expected named numbers with "
+            f"{name!r} among them"
+        )
+    values: dict[str, float] = {}
+    for key, value in found.items():
+        number = np.asarray(value)
+        if number.shape != () or number.dtype.kind not in "fiu" or not np.isfinite(number):
+            raise OodmlError(
+                f"measure {name!r} gave {key} = {value!r:.60} at {where}, expected a finite number; are "
+                "the features very large, or all alike?"
+            )
+        values[str(key)] = float(number)
+    return values
 
 
 def sides_of(

@@ -16,8 +16,6 @@ def energy(sides: Sides) -> Mapping[str, float]:
     included (the V-statistic), so the value is never negative and 0 only for equal sets. Feature
     units; scales with the features.
     """
-    left, right = sides.left_images, sides.right_images
-    centre = 0.5 * (left.mean(axis=0) + right.mean(axis=0))
-    left, right = left - centre, right - centre
+    left, right = sides.centred_images()
     within = mean_distance(left, left) + mean_distance(right, right)
     return {"energy": max(0.0, 2.0 * mean_distance(left, right) - within)}

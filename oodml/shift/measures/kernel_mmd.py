@@ -24,9 +24,7 @@ def kernel_mmd(sides: Sides) -> Mapping[str, float]:
     squared distance between images of both sides (Gretton et al. 2012), so it does not change with
     the features' scale. Both may be slightly negative when the sides agree.
     """
-    left, right = sides.left_images, sides.right_images
-    centre = 0.5 * (left.mean(axis=0) + right.mean(axis=0))
-    left, right = left - centre, right - centre
+    left, right = sides.centred_images()
     dims = left.shape[1]
 
     def polynomial(a: Float, b: Float) -> Float:

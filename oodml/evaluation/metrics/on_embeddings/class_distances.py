@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from oodml.core.errors import DataError
 from oodml.evaluation.metrics.embedding_set import EmbeddingSet
 from oodml.evaluation.metrics.registry import register_embedding_metric
 
+_NO_LENGTH = 1e-14
 _SOURCE = "Roth et al. 2020 (ICML), pi_{}; as in the ooDML code, dists@{}"
 
 
@@ -30,9 +32,8 @@ def intra_class_distance(embeddings: EmbeddingSet) -> float:
     several = sizes > 1
     if not several.any():
         raise DataError("intra_class_distance: every class has one image")
-    # The sum of x . y over pairs x != y of a class is |sum x|^2 - sum |x|^2.
-    products = (embeddings.unit_sums**2).sum(axis=1) - embeddings.unit_squares
-    return float(np.mean(1.0 - products[several] / (sizes * (sizes - 1))[several]))
+    spreads, zeros = embeddings.class_spreads[several], embeddings.class_zeros[several]
+    return float(_mean_distances(spreads, zeros, sizes[several]).mean())
 
 
 @register_embedding_metric(
@@ -51,12 +52,16 @@ def inter_class_distance(embeddings: EmbeddingSet) -> float:
     """
     if embeddings.classes < 2:
         raise DataError("inter_class_distance: needs at least two classes")
-    sums = embeddings.unit_sums
-    length = np.linalg.norm(sums, axis=1, keepdims=True)
-    centres = sums / np.where(length == 0, 1.0, length)
-    total = float((centres.sum(axis=0) ** 2).sum() - (centres**2).sum())
-    count = embeddings.classes
-    return 1.0 - total / (count * (count - 1))
+    means = embeddings.class_means
+    length = np.linalg.norm(means, axis=1)
+    # A mean that is rounding has no direction: like a zero vector it has cosine 0 with everything.
+    length[length < _NO_LENGTH] = 0.0
+    centres = np.where(length == 0, 0.0, 1.0)[:, None] * means
+    centres /= np.where(length == 0, 1.0, length)[:, None]
+    apart = centres - centres[0]
+    spread = ((apart - apart.mean(axis=0)) ** 2).sum()
+    zeros = (length == 0).sum()
+    return float(_mean_distances(spread, zeros, np.asarray(embeddings.classes)))
 
 
 @register_embedding_metric(
@@ -66,11 +71,31 @@ def inter_class_distance(embeddings: EmbeddingSet) -> float:
     higher_is_better=False,
 )
 def intra_inter_ratio(embeddings: EmbeddingSet) -> float:
-    """Spread within classes relative to the spread of classes (floored at 1e-8).
+    """Spread within classes relative to the spread of classes.
+
+    Refused where the class means do not differ beyond rounding: embeddings that collapsed to a point
+    have no such ratio.
 
     >>> from oodml.evaluation.metrics.examples import example_embeddings
     >>> rows = example_embeddings([[1, 0], [0, 2], [-1, 0], [0, -1]], [0, 0, 1, 1])
     >>> round(intra_inter_ratio(rows), 4)
     0.5
     """
-    return intra_class_distance(embeddings) / max(1e-8, inter_class_distance(embeddings))
+    between = inter_class_distance(embeddings)
+    if between <= embeddings.rounding:
+        raise DataError(
+            f"intra_inter_ratio: the class means differ by no more than rounding (mean cosine distance "
+            f"{between:.3g}); embeddings that collapsed to a point have no such ratio"
+        )
+    return intra_class_distance(embeddings) / between
+
+
+def _mean_distances(
+    spread: NDArray[np.float64], zeros: NDArray[np.int64], count: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Mean of 1 - x . y over pairs x != y of ``count`` vectors of length 1, but for some of length 0.
+
+    For unit vectors it is half the squared distance, and those add up to ``count`` times the sum of
+    the squared distances from the mean, ``spread``: no difference of large numbers is taken.
+    """
+    return np.asarray(spread / (count - 1) + zeros / count)

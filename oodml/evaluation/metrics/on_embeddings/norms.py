@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from oodml.core.lengths import check_squares, row_lengths
 from oodml.evaluation.metrics.embedding_set import EmbeddingSet
 from oodml.evaluation.metrics.registry import register_embedding_metric
 
@@ -26,7 +27,11 @@ def norm_mean(embeddings: EmbeddingSet) -> float:
     >>> norm_mean(rows)
     1.25
     """
-    return float(_norms(embeddings).mean())
+    norms = _norms(embeddings)
+    with np.errstate(over="ignore"):
+        mean = float(norms.mean())
+    # only where the sum overflows, and not the mean
+    return mean if np.isfinite(mean) else float((norms / len(norms)).sum())
 
 
 @register_embedding_metric(
@@ -44,13 +49,12 @@ def norm_variance(embeddings: EmbeddingSet) -> float:
     >>> norm_variance(rows)
     0.1875
     """
-    return float(_norms(embeddings).var())
+    norms = _norms(embeddings)
+    check_squares(norms, "norm_variance: lengths")
+    return 0.0 if (norms == norms[0]).all() else float(norms.var())
 
 
 def _norms(embeddings: EmbeddingSet) -> NDArray[np.float64]:
     return np.concatenate(
-        [
-            np.linalg.norm(embeddings.rows[at].astype(np.float64), axis=1)
-            for at in embeddings.pieces()
-        ]
+        [row_lengths(embeddings.rows[at].astype(np.float64)) for at in embeddings.pieces()]
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oodml.core.errors import UsageError
+from oodml.core.errors import DataError, UsageError
 from oodml.evaluation.metrics.embedding_set import EmbeddingSet
 from oodml.evaluation.metrics.registry import register_embedding_metric
 
@@ -18,8 +18,8 @@ from oodml.evaluation.metrics.registry import register_embedding_metric
 def spectral_decay_at_k(embeddings: EmbeddingSet, k: int) -> float:
     """Spectral decay rho; 0 for a flat spectrum. k = 1 takes all values, 2 skips the largest.
 
-    Directions that are not used at all count with the rounding of float64 instead of making rho
-    infinite (see `EmbeddingSet.singular_values`).
+    Refused where none from the k-th on is used. Others that are not used count with the rounding of
+    float64 instead of making rho infinite (see `EmbeddingSet.singular_values`).
 
     >>> from oodml.evaluation.metrics.examples import example_embeddings
     >>> rows = example_embeddings([[1, 0], [2, 0], [0, 1]], [0, 0, 1])
@@ -29,6 +29,11 @@ def spectral_decay_at_k(embeddings: EmbeddingSet, k: int) -> float:
     values = embeddings.singular_values[k - 1 :]
     if not len(values):
         raise UsageError(f"spectral_decay_at_{k}: there are {k - 1} singular values at most")
+    if embeddings.directions < k:
+        raise DataError(
+            f"spectral_decay_at_{k}: the embeddings use {embeddings.directions} directions, so that "
+            f"from the {k}. on all are rounding"
+        )
     share = values / values.sum()
     return float(-np.log(share * len(values)).mean())
 
@@ -47,5 +52,7 @@ def effective_rank(embeddings: EmbeddingSet) -> float:
     >>> round(effective_rank(rows), 4)
     1.9706
     """
+    if not embeddings.directions:
+        raise DataError("effective_rank: all embeddings are zero vectors")
     share = embeddings.singular_values / embeddings.singular_values.sum()
     return float(np.exp(-(share * np.log(share)).sum()))

@@ -30,9 +30,8 @@ def alignment(embeddings: EmbeddingSet) -> float:
     pairs = float((sizes * (sizes - 1)).sum()) / 2
     if pairs == 0:
         raise DataError("alignment: every class has one image")
-    # The sum of |x - y|^2 over the pairs of a class is n sum |x|^2 - |sum x|^2.
-    total = sizes * embeddings.unit_squares - (embeddings.unit_sums**2).sum(axis=1)
-    return float(total.sum() / pairs)
+    # The sum of |x - y|^2 over the pairs of a class of n is n times that of |x - mean|^2.
+    return float((sizes * embeddings.class_spreads).sum() / pairs)
 
 
 @register_embedding_metric(

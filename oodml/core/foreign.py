@@ -1,0 +1,26 @@
+"""Code of others, called by us: what it raises becomes a message that names it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from oodml.core.errors import OodmlError
+
+
+@contextmanager
+def named_failure(kind: str, name: str) -> Iterator[None]:
+    """Turn whatever the block raises into an OodmlError that begins with what failed.
+
+    Errors of oodml pass as they are, for they say already what to do.
+
+    Args:
+        kind, name: of the registered thing that is called, for instance "metric" and "mine".
+    """
+    try:
+        yield
+    except (OodmlError, MemoryError):
+        raise
+    except Exception as error:
+        said = f": {error}" if str(error) else ""
+        raise OodmlError(f"{kind} {name!r} failed with {type(error).__name__}{said}") from error
