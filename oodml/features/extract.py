@@ -12,7 +12,7 @@ import torch
 from filelock import FileLock
 
 from oodml.core.errors import IntegrityError, UsageError
-from oodml.core.files import oodml_home
+from oodml.core.files import oodml_home, sweep_temporaries
 from oodml.core.hashing import sha256_json
 from oodml.core.progress import console
 from oodml.datasets import ClassDataset
@@ -121,6 +121,7 @@ def _cached(
                 console.print(f"feature cache rebuilt: {error}", style="yellow")
                 shutil.rmtree(folder)
             unfinished = folder.with_name(folder.name + ".partial")
+            sweep_temporaries(unfinished)  # of an extraction that was killed
             how = fill(unfinished, key)
             about = {"pretraining": network.pretraining, "key": key, "rows": rows}
             finish_cache(unfinished, {**inputs, **how, **about})

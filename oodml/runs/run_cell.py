@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from oodml.core.errors import IntegrityError, OodmlError
+from oodml.core.failure_text import failure_text, failure_trace
+from oodml.core.interrupt import is_a_request
 from oodml.runs.machine import hardware, package_versions
 from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.methods import create_planned
@@ -122,9 +123,11 @@ def _run_tasks(
                 )
             output = task.run(context)
         except OodmlError as error:
-            failed[name] = str(error)
-        except Exception as error:  # a task may be anybody's code
-            failed[name], trace = f"{type(error).__name__}: {error}", traceback.format_exc()
+            failed[name] = failure_text(error)
+        except BaseException as error:  # a task may be anybody's code
+            if isinstance(error, KeyboardInterrupt) and is_a_request(error):
+                raise
+            failed[name], trace = failure_text(error), failure_trace(error)
         else:
             rows += [{"task": name, **row} for row in output.rows]
             files |= output.files

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from oodml.runs.store.leases import Leases, working_on
-from oodml.runs.store.this_process import host_name, process_start
+from oodml.core.this_process import host_name, process_start
 
 
 class Clock:

@@ -23,7 +23,7 @@ from oodml.runs import CellsFailed, Workbench, parse_spec, read_results
 from oodml.runs.executors import Job, get_executor, register_executor, registry
 from oodml.runs.prepare import prepare
 from oodml.runs.store.leases import MOST_DEATHS
-from oodml.runs.store.this_process import host_name
+from oodml.core.this_process import host_name
 from oodml.runs.work import Outcome, Resources, work
 
 SLOW = dict(SPEC, training=dict(SPEC["training"], steps=80))

@@ -55,7 +55,7 @@ class LinearPredictor:
 
 
 _classifiers: Registry[Classifier] = Registry(
-    "classifier", packages=("oodml.evaluation.classifiers",)
+    "classifier", packages=("oodml.evaluation.classifiers",), functions=True
 )
 
 

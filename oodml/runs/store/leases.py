@@ -1,10 +1,13 @@
 """Leases: who works on a cell. Any number of runs may share a folder.
 
-A lease is a file ``leases/<run id>.<generation>.json``, created exclusively, so one claimer wins.
+A lease is a file ``leases/<run id>.<generation>.json``, created exclusively with its content, so one
+claimer wins and a claimer that is killed leaves a whole lease or none.
 Its owner rewrites it every few seconds with a higher beat. It is dead when its process is gone (on
 the same host), or when an observer has seen the same beat for a minute by its own clock; clocks of
 two machines are never compared. A dead lease is taken over by exclusively creating the next
 generation, so again one claimer wins.
+
+Who sees a worker die (the driver that started it) adds to the dead lease how it ended.
 
 An owner that was only slow goes on and commits the same numbers; nothing is lost but its time.
 """
@@ -14,20 +17,23 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from oodml.core.files import write_json
-from oodml.runs.store.this_process import host_name, process_start
+from oodml.core.files import temporary_beside, write_json
+from oodml.core.this_process import host_name, process_start
 
 BEAT_S = 5.0
 STALE_S = 60.0
 MOST_DEATHS = 3
+NOTED_S = 2.0
+_QUIET_S = 600.0
 
 
 @dataclass
@@ -36,11 +42,13 @@ class Lease:
 
     Attributes:
         deaths: workers of the same run that died on this cell before.
+        left_by_earlier_run: whether an earlier run ended while it was at work on it.
     """
 
     run_id: str
     generation: int
     deaths: int
+    left_by_earlier_run: bool = False
     beat: int = field(default=0, compare=False)
 
 
@@ -97,19 +105,28 @@ class Leases:
             return None
         earlier = [self._read(run_id, number) for number in generations]
         deaths = sum(one is not None and one.get("run") == self._run for one in earlier)
-        lease = Lease(run_id, generations[-1] + 1 if generations else 0, deaths)
+        left = bool(earlier) and earlier[-1] is not None and earlier[-1].get("run") != self._run
+        lease = Lease(run_id, generations[-1] + 1 if generations else 0, deaths, left)
         self._folder.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(
-                self._path(run_id, lease.generation), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666
-            )
-        except FileExistsError:
+        if not _create(self._path(run_id, lease.generation), {**self._owner, "beat": 0}):
             return None  # another claimer was quicker
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({**self._owner, "beat": 0}, file)
         with self._lock:
             self._held[run_id] = lease
         return lease
+
+    def how_they_died(self, lease: Lease, wait_s: float = NOTED_S) -> list[str]:
+        """How workers of this run ended on the cell, as far as was noted: "SIGSEGV", "exit code 3".
+
+        The last one's driver may be about to note it: it is waited for.
+        """
+        deadline = time.monotonic() + wait_s
+        while True:
+            earlier = [self._read(lease.run_id, number) for number in range(lease.generation)]
+            own = [one for one in earlier if one is not None and one.get("run") == self._run]
+            noted = [str(one["ended"]) for one in own if "ended" in one]
+            if len(noted) == len(own) or time.monotonic() > deadline:
+                return noted
+            time.sleep(0.05)
 
     def release(self, lease: Lease) -> None:
         """Give the cell back; its earlier generations go too."""
@@ -177,16 +194,84 @@ def lease_generations(folder: Path, run_id: str) -> list[int]:
 
 def working_on(folder: Path) -> set[str]:
     """Run ids of cells with a lease whose process is not known to be gone."""
+    return {path.name.split(".")[0] for path, _ in _at_work(folder)}
+
+
+def others_at_work(folder: Path) -> list[str]:
+    """Who holds leases in a folder: "process 12 on host".
+
+    Left out are processes known to be gone, and those of other hosts whose lease has not been
+    touched for ten minutes; only for a message, as the clocks of two machines may differ.
+    """
+    found = set()
+    for path, content in _at_work(folder):
+        host = str(content.get("host"))
+        with contextlib.suppress(OSError):
+            if host == host_name() or time.time() - path.stat().st_mtime < _QUIET_S:
+                found.add(f"process {content.get('pid')} on {host.split()[0]}")
+    return sorted(found)
+
+
+def note_end(folder: Path, run_id: str, pid: int, how: str) -> None:
+    """Add to the lease that a process of this host held on a cell how the process ended."""
+    for generation in reversed(lease_generations(folder / "leases", run_id)):
+        path = folder / "leases" / f"{run_id}.{generation}.json"
+        content = _content(path)
+        if content is not None and content.get("pid") == pid and content.get("host") == host_name():
+            with contextlib.suppress(OSError):  # a full disk: it stays unsaid
+                write_json(path, {**content, "ended": how})
+            return
+
+
+def forget(folder: Path, run_ids: Iterable[str]) -> None:
+    """Remove leases on cells that need no more work; those of living processes stay."""
+    wanted = set(run_ids)
+    for path in _lease_files(folder):
+        content = _content(path) if path.name.split(".")[0] in wanted else None
+        if content is not None and _process_gone(content):
+            path.unlink(missing_ok=True)
+
+
+def leased(folder: Path) -> set[str]:
+    """Run ids of cells that have a lease, dead ones included."""
+    return {path.name.split(".")[0] for path in _lease_files(folder)}
+
+
+def _at_work(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     newest: dict[str, int] = {}
-    for path in (folder / "leases").glob("[!.]*.json"):
+    for path in _lease_files(folder):
         run_id, number, _ = path.name.split(".")
         newest[run_id] = max(newest.get(run_id, 0), int(number))
-    found = set()
     for run_id, generation in newest.items():
-        content = _content(folder / "leases" / f"{run_id}.{generation}.json")
+        path = folder / "leases" / f"{run_id}.{generation}.json"
+        content = _content(path)
         if content is not None and not _process_gone(content):
-            found.add(run_id)
-    return found
+            yield path, content
+
+
+def _lease_files(folder: Path) -> list[Path]:
+    found = (folder / "leases").glob("[!.]*.json")
+    return [path for path in found if re.fullmatch(r"[^.]+\.\d+\.json", path.name)]
+
+
+def _create(path: Path, content: dict[str, Any]) -> bool:
+    """Write a file unless there is one; whether it was written."""
+    text = json.dumps(content)
+    with temporary_beside(path) as whole:
+        whole.write_text(text, encoding="utf-8")
+        try:
+            os.link(whole, path)
+            return True
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links
+            pass
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _process_gone(content: dict[str, Any]) -> bool:
