@@ -8,10 +8,13 @@ raises again, so that it ends quickly; every file is complete or absent at any m
 from __future__ import annotations
 
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
+from typing import Any
 
 # What is replaced: only what Python itself put there. A handler of the user's stays, and a signal
 # that the parent shell has ignored (nohup, a job in the background) stays ignored.
@@ -36,10 +39,12 @@ class _State:
     Attributes:
         received: number of the last signal that asked to stop; None where none did.
         deaf: whether they do nothing now, for they are another process's to handle.
+        once: whether the first one is the last that does something.
     """
 
     received: int | None = None
     deaf = False
+    once = False
 
 
 _state = _State()
@@ -49,6 +54,7 @@ def _raise(number: int, frame: FrameType | None) -> None:
     if _state.deaf:
         return
     _state.received = number
+    _state.deaf = _state.once
     raise Interrupted(number)
 
 
@@ -73,15 +79,24 @@ def stop_cleanly(*, end_by_signal: bool = True) -> Iterator[None]:
     if numbers:
         _state.received = None
     before = {number: signal.signal(number, _raise) for number in numbers}
+    hook = sys.unraisablehook
+    sys.unraisablehook = partial(_tell_unraisable, hook)
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             if signal.getsignal(number) is _raise:
                 signal.signal(number, handler)
         received = _state.received
         if end_by_signal and received in before and received != signal.SIGINT:
             signal.raise_signal(received)
+
+
+def _tell_unraisable(hook: Callable[[Any], Any], unraisable: Any) -> None:
+    """Not an Interrupted that was lost in a destructor: `stop_if_asked` comes back to it."""
+    if not issubclass(unraisable.exc_type, Interrupted):
+        hook(unraisable)
 
 
 def received_signal() -> int | None:
@@ -103,6 +118,7 @@ def is_a_request(error: KeyboardInterrupt) -> bool:
 def leave_signals_to_parent() -> None:
     """For a child: what the whole process group is sent does nothing here; see `interrupt_here`."""
     _state.deaf = True
+    sys.unraisablehook = partial(_tell_unraisable, sys.unraisablehook)
     for name in _REPLACED:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _raise)
@@ -112,7 +128,7 @@ def leave_signals_to_parent() -> None:
 
 def interrupt_here() -> None:
     """Raise Interrupted in the main thread; for a child's thread that hears from its parent."""
-    _state.deaf = False
+    _state.deaf, _state.once = False, True  # signals of the group may be waiting for their turn
     if hasattr(signal, "pthread_kill"):
         main = threading.main_thread().ident
         assert main is not None

@@ -7,14 +7,14 @@ import inspect
 import pkgutil
 import weakref
 from collections.abc import Callable, Collection, Iterator
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
-from oodml.core.entry_points import points_of, told_once
 from oodml.core.errors import UsageError
 from oodml.core.failure_text import failure_text
 from oodml.core.hints import name_hint
 from oodml.core.names import check_plain_name
+from oodml.core.progress import console
 
 T = TypeVar("T")
 C = TypeVar("C", bound=type)
@@ -37,6 +37,8 @@ class Registry(Generic[T]):
         functions: whether entries are functions.
     """
 
+    # A worker process leaves it to the one that started it to tell of broken packages.
+    tell_broken = True
     everyone: weakref.WeakSet[Registry[Any]] = weakref.WeakSet()
 
     def __init__(
@@ -134,6 +136,11 @@ class Registry(Generic[T]):
             if origin is not None and not _is_own(origin):
                 yield origin, name
 
+    def _forget_outsiders(self, but: set[str]) -> None:
+        for _, name in list(self.from_outside()):
+            if name not in but:
+                del self._entries[name], self._origins[name]
+
     def _check(self, name: str, entry: T) -> None:
         if self._base is None:
             if self._functions and not callable(entry):
@@ -163,19 +170,19 @@ class Registry(Generic[T]):
         if self._entry_points_loaded:
             return
         self._entry_points_loaded = True
-        for point in points_of(self.entry_point_group):
+        for point in entry_points(group=self.entry_point_group):
             self._load(point)
 
     def _load(self, point: EntryPoint) -> None:
         """Import the module, which runs its decorators; what fails leaves nothing behind."""
-        before = [(one, dict(one._entries), dict(one._origins)) for one in self.everyone]
+        before = {one: set(one._entries) for one in self.everyone}
         try:
             point.load()
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # anybody's code: SystemExit, too
-            for registry, entries, origins in before:
-                registry._entries, registry._origins = entries, origins
+            for registry in list(self.everyone):
+                registry._forget_outsiders(but=before.get(registry, set()))
             package = f"{point.dist.name} {point.dist.version}" if point.dist else "a package"
             entry = f"{point.name} = {point.value}"
             reason = (
@@ -183,7 +190,8 @@ class Registry(Generic[T]):
                 f"{self.entry_point_group}): {failure_text(error)}"
             )
             self._broken[entry] = reason
-            told_once(f"passed over: {reason}")
+            if self.tell_broken:
+                console.print(f"passed over: {reason}", style="yellow", markup=False)
 
 
 def entries_from_outside() -> dict[str, list[str]]:

@@ -43,6 +43,7 @@ class Resources:
         threads: torch threads; part of what makes numbers repeat exactly.
         run: names the run; a cell that failed in it is not tried again by it.
         beat_s, stale_s: of the leases.
+        most_deaths: workers of the run that may die on a cell before it counts as failed.
     """
 
     device: str = "auto"
@@ -50,6 +51,7 @@ class Resources:
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
     beat_s: float = BEAT_S
     stale_s: float = STALE_S
+    most_deaths: int = MOST_DEATHS
 
 
 @dataclass(frozen=True)
@@ -196,10 +198,10 @@ class _Worker:
         bench = self._open(cell)
         trace = None
         try:
-            if lease.deaths >= MOST_DEATHS:
+            if lease.deaths >= self._resources.most_deaths:
                 how = ", ".join(self._leases.how_they_died(lease)) or "how was not seen"
                 raise OodmlError(
-                    f"{lease.deaths} workers died while running it ({how}); it was not tried again "
+                    f"{lease.deaths} worker(s) died while running it ({how}); it was not tried again "
                     "in this run"
                 )
             reason = run_cell(cell, bench, self._store, self._on_step, self._resources.run)

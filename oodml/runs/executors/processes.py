@@ -15,8 +15,7 @@ from oodml.core.errors import OodmlError
 from oodml.core.failure_text import failure_text
 from oodml.core.interrupt import stop_if_asked
 from oodml.core.progress import console
-from oodml.core.entry_points import leave_warnings_to_parent
-from oodml.core.registry import entries_from_outside
+from oodml.core.registry import Registry, entries_from_outside
 from oodml.runs.executors.registry import Job, register_executor
 from oodml.runs.executors.serial import serial
 from oodml.runs.store.leases import MOST_DEATHS, note_end
@@ -24,6 +23,7 @@ from oodml.runs.store.leftovers import sweep_leftovers
 from oodml.runs.work import Outcome, Resources, say_waiting, say_who_is_at_work, work
 
 _LOOK_S = 1.0
+_RUN = f"{__name__}:run_worker"
 
 
 @register_executor("processes")
@@ -107,7 +107,7 @@ class _Team:
             "resources": asdict(self._job.resources),
             "modules": self._modules,
         }
-        child = Child(f"{__name__}:{_run.__name__}", arguments, self._heard)
+        child = Child(_RUN, arguments, self._heard)
         self._workers[child] = _At()
 
     def _read(self, at: _At, message: dict[str, Any]) -> Outcome | None:
@@ -151,11 +151,11 @@ class _Team:
         self._start()
 
 
-def _run(
+def run_worker(
     send: Send, folder: str, resources: dict[str, Any], modules: dict[str, list[str]]
 ) -> None:
     """What a worker process does: work, and tell its parent."""
-    leave_warnings_to_parent()
+    Registry.tell_broken = False
     try:
         for module, entries in modules.items():
             _import(module, entries)
