@@ -66,7 +66,7 @@ def stop_cleanly(*, end_by_signal: bool = True) -> Iterator[None]:
 
     Args:
         end_by_signal: SIGTERM and SIGHUP, which would have ended the process at once, end it after
-            the block. False raises Interrupted from the block for them too, as for SIGINT.
+            the block; SIGINT is a plain KeyboardInterrupt outside. False raises Interrupted for all.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -83,6 +83,11 @@ def stop_cleanly(*, end_by_signal: bool = True) -> Iterator[None]:
     sys.unraisablehook = partial(_tell_unraisable, hook)
     try:
         yield
+    except Interrupted as error:
+        if not before or not end_by_signal:
+            raise
+        # the class that Python, and whoever called, knows
+        raise KeyboardInterrupt().with_traceback(error.__traceback__) from None
     finally:
         sys.unraisablehook = hook
         for number, handler in before.items():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -61,7 +63,39 @@ def end_all_started() -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
-def ended(process: subprocess.Popen[bytes]) -> str:
+class Forked:
+    """A command forked from a process that has imported all of oodml; like a Popen as far as needed."""
+
+    returncode: int | None = None
+
+    def __init__(self, server: subprocess.Popen[bytes], arguments: list[str], output: Path) -> None:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        self._answers, self._output = server.stdout, output
+        line = json.dumps({"arguments": arguments, "output": str(output)})
+        server.stdin.write(line.encode())
+        server.stdin.flush()
+        self.pid = int(self._answers.readline())
+
+    def wait(self, timeout: float) -> int:
+        if self.returncode is None:
+            ready, _, _ = select.select([self._answers], [], [], timeout)
+            if not ready:
+                raise subprocess.TimeoutExpired("oodml", timeout)
+            self.returncode = os.waitstatus_to_exitcode(int(self._answers.readline()))
+        return self.returncode
+
+    def poll(self) -> int | None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def communicate(self, timeout: float) -> tuple[bytes, None]:
+        self.wait(timeout)
+        return self._output.read_bytes(), None
+
+
+def ended(process: subprocess.Popen[bytes] | Forked) -> str:
     """What a process printed, once it has ended."""
     return process.communicate(timeout=200)[0].decode()
 
