@@ -61,7 +61,9 @@ class Child:
                     command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
                 )
         except OSError as error:
-            raise OodmlError(f"cannot start a worker process ({error}); use executor serial") from error
+            raise OodmlError(
+                f"cannot start a worker process ({error}); use executor serial"
+            ) from error
         self.pid = self._process.pid
         threading.Thread(target=self._listen, args=(heard,), daemon=True).start()
         with contextlib.suppress(OSError):  # it has ended already; that will be heard

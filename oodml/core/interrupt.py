@@ -94,7 +94,8 @@ def stop_cleanly(*, end_by_signal: bool = True) -> Iterator[None]:
             if signal.getsignal(number) is _raise:
                 signal.signal(number, handler)
         received = _state.received
-        if end_by_signal and received in before and received != signal.SIGINT:
+        if received in before and received != signal.SIGINT and end_by_signal:
+            assert received is not None
             signal.raise_signal(received)
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 import weakref
 from collections.abc import Callable, Collection, Iterator
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from oodml.core.errors import UsageError
 from oodml.core.failure_text import failure_text
 from oodml.core.hints import name_hint
+from oodml.core.modules import import_all, is_own, registering_module
 from oodml.core.names import check_plain_name
 from oodml.core.progress import console
 
@@ -39,7 +38,7 @@ class Registry(Generic[T]):
 
     # A worker process leaves it to the one that started it to tell of broken packages.
     tell_broken = True
-    everyone: weakref.WeakSet[Registry[Any]] = weakref.WeakSet()
+    everyone: ClassVar[weakref.WeakSet[Registry[Any]]] = weakref.WeakSet()
 
     def __init__(
         self,
@@ -72,8 +71,8 @@ class Registry(Generic[T]):
         check_plain_name(self.kind, name)
 
         def add(entry: T) -> T:
-            origin = _registering_module()
-            if not _is_own(origin):
+            origin = registering_module()
+            if not is_own(origin):
                 self._discover()  # so that a name oodml has itself is refused here, not later
             if name in self._entries:
                 raise UsageError(f"{self.kind} {name!r} is registered already; pick another name")
@@ -133,7 +132,7 @@ class Registry(Generic[T]):
         """(module, name) of the entries that stand in no module of oodml."""
         for name in self._entries:
             origin = self._origins.get(name)
-            if origin is not None and not _is_own(origin):
+            if origin is not None and not is_own(origin):
                 yield origin, name
 
     def _forget_outsiders(self, but: set[str]) -> None:
@@ -152,7 +151,7 @@ class Registry(Generic[T]):
                 f"{self.kind} {name!r}: expected a class of {self._base.__name__}, got {found}"
             )
         if inspect.isabstract(entry):
-            lacking = ", ".join(sorted(entry.__abstractmethods__))
+            lacking = ", ".join(sorted(vars(entry)["__abstractmethods__"]))
             raise UsageError(f"{self.kind} {name!r}: class {entry.__name__} lacks {lacking}")
 
     def _discover(self) -> None:
@@ -161,7 +160,7 @@ class Registry(Generic[T]):
         self._discovered = True  # first: a module that looks something up must not start over
         try:
             for package in self._packages:
-                _import_all(package)
+                import_all(package)
         except BaseException:
             self._discovered = False
             raise
@@ -207,32 +206,3 @@ def entries_from_outside() -> dict[str, list[str]]:
         for module, name in registry.from_outside():
             found.setdefault(module, []).append(f"{registry.kind} {name!r}")
     return found
-
-
-def _is_own(module: str) -> bool:
-    return module.partition(".")[0] == "oodml"
-
-
-def _registering_module() -> str:
-    """The module whose code applies the decorator; of a package's helper, the module that calls it."""
-    found = ""
-    frame = inspect.currentframe()
-    while frame is not None:
-        module = str(frame.f_globals.get("__name__", ""))
-        applies = not _is_own(module) or frame.f_code.co_name == "<module>"
-        if found and module.partition(".")[0] != found.partition(".")[0]:
-            break
-        if applies:
-            found = module
-        frame = frame.f_back
-    return found or "oodml"
-
-
-def _import_all(package: str) -> None:
-    found = importlib.import_module(package)
-    for module in pkgutil.iter_modules(found.__path__):
-        name = f"{package}.{module.name}"
-        if module.ispkg:
-            _import_all(name)
-        else:
-            importlib.import_module(name)

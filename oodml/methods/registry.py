@@ -13,8 +13,12 @@ from oodml.methods.wrapper import Wrapper, split_parameters
 
 M = TypeVar("M", bound=type[Method])
 W = TypeVar("W", bound=type[Wrapper])
-_methods: Registry[type[Method]] = Registry("method", packages=("oodml.methods.builtin",), base=Method)
-_wrappers: Registry[type[Wrapper]] = Registry("wrapper", packages=("oodml.methods.wrappers",), base=Wrapper)
+_methods: Registry[type[Method]] = Registry(
+    "method", packages=("oodml.methods.builtin",), base=Method
+)
+_wrappers: Registry[type[Wrapper]] = Registry(
+    "wrapper", packages=("oodml.methods.wrappers",), base=Wrapper
+)
 
 
 def register_method(name: str) -> Callable[[M], M]:

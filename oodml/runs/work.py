@@ -20,13 +20,13 @@ from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.plan_file import Plan, read_plan
 from oodml.runs.run_cell import run_cell
 from oodml.runs.store.cells import CellStore
+from oodml.runs.store.lease_files import others_at_work
 from oodml.runs.store.leases import (
     BEAT_S,
     MOST_DEATHS,
     STALE_S,
     Lease,
     Leases,
-    others_at_work,
 )
 from oodml.runs.training_run import OnStep
 from oodml.runs.workbench import Workbench

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from oodml.core import registry as module
 from oodml.core.errors import UsageError
+from oodml.core.modules import is_own
 from oodml.core.registry import Registry, entries_from_outside
 
 GOOD = """
@@ -100,9 +100,7 @@ def test_who_asks_for_a_name_is_given_the_reason(packages: Path) -> None:
         assert reason in line
 
 
-def test_an_own_module_that_fails_raises(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_own_module_that_fails_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own_things").mkdir()
     (tmp_path / "own_things" / "__init__.py").touch()
     (tmp_path / "own_things" / "broken.py").write_text("raise ImportError('a bug')")
@@ -121,5 +119,5 @@ def test_entries_from_outside_are_known_by_their_module() -> None:
         things.register("no")(3)
     things._forget_outsiders(but=set())
     assert __name__ not in entries_from_outside()
-    assert module._is_own("oodml.methods.builtin.triplet")
-    assert not module._is_own("oodml_more.things")
+    assert is_own("oodml.methods.builtin.triplet")
+    assert not is_own("oodml_more.things")

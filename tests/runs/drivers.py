@@ -134,6 +134,5 @@ def leftovers(*folders: Path) -> list[Path]:
     return [
         path
         for path in found
-        if path.name.endswith((".tmp", ".partial"))
-        or path.parent.name in ("leases", "checkpoints")
+        if path.name.endswith((".tmp", ".partial")) or path.parent.name in ("leases", "checkpoints")
     ]

@@ -19,7 +19,7 @@ from oodml.runs import CellsFailed, parse_spec
 from oodml.runs.executors import Job, get_executor
 from oodml.runs.executors import processes as module
 from oodml.runs.prepare import prepare
-from oodml.runs.store.leases import others_at_work
+from oodml.runs.store.lease_files import others_at_work
 from oodml.runs.work import Resources
 
 REASONS = {

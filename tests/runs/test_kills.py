@@ -26,10 +26,10 @@ from drivers import (
     start,
     wait_for_the_end_of,
 )
+from rounds import rounds
 from small_specs import SMALL, records, toml
 
 import oodml
-from rounds import rounds
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 WANTED = len(SIGNALS) * rounds(0) or 2
@@ -64,7 +64,7 @@ def test_kills_at_random_moments(vector_data: str, oodml_home: Path, tmp_path: P
         before = stamps(out)
         process = command(file, out) if kills.total() % 5 else run_command(file, out)
         try:
-            process.wait(dice.uniform(0.0, 1.1 * usual))
+            process.wait(dice.uniform(0.0, 0.7 * usual))
         except subprocess.TimeoutExpired:
             kills[kill(process, number, dice)] += 1
         tell(kills, finished)

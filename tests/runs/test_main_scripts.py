@@ -94,7 +94,9 @@ def test_standard_input_and_a_thread(mine: dict[str, str], tmp_path: Path) -> No
     """What a REPL or a notebook is to workers: a main module without a file."""
     (tmp_path / "my_methods.py").write_text(METHOD)
     lines = RUN.format(**mine).replace("\n", "\n    ")
-    code = f"import my_methods, threading\ndef run():{lines}\nthreading.Thread(target=run).start()\n"
+    code = (
+        f"import my_methods, threading\ndef run():{lines}\nthreading.Thread(target=run).start()\n"
+    )
     process = start(["-"], stdin=subprocess.PIPE, cwd=tmp_path)
     assert process.stdin is not None
     process.stdin.write(code.encode())

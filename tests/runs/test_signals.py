@@ -154,9 +154,7 @@ def test_handlers_are_as_before(vector_data: str, tmp_path: Path) -> None:
         assert [signal.getsignal(n) for n in numbers if n != signal.SIGTERM] == [
             before[n] for n in numbers if n != signal.SIGTERM
         ]
-        thread = threading.Thread(
-            target=lambda: oodml.run(spec, tmp_path / "b", executor="serial")
-        )
+        thread = threading.Thread(target=lambda: oodml.run(spec, tmp_path / "b", executor="serial"))
         thread.start()
         thread.join()
         assert (tmp_path / "b" / "results.parquet").is_file()

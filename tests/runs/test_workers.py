@@ -19,11 +19,12 @@ from small_specs import SMALL, SPEC, opened, records, toml
 
 import oodml
 from oodml.core.errors import IntegrityError, OodmlError
+from oodml.core.this_process import host_name
 from oodml.runs import CellsFailed, Workbench, parse_spec, read_results
 from oodml.runs.executors import Job, get_executor, register_executor, registry
 from oodml.runs.prepare import prepare
-from oodml.runs.store.leases import MOST_DEATHS
-from oodml.core.this_process import host_name
+from oodml.runs.store.leases import MOST_DEATHS, Leases
+from oodml.runs.store.status import benchmark_status
 from oodml.runs.work import Outcome, Resources, work
 
 SLOW = dict(SPEC, training=dict(SPEC["training"], steps=80))
@@ -136,6 +137,22 @@ def test_work_waits_for_another_run_and_says_so(
     assert len(outcomes) == len(plan.cells)
     assert outcomes[-1].run_id == plan.cells[0].run_id, "taken over when it was stale"
     assert outcomes[-1].own
+
+
+def test_another_run_at_work_is_told_from_the_start(
+    vector_data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    plan = prepare(parse_spec(SMALL | {"tasks": [{"name": "retrieval"}]}), out)
+    with Leases(out, "theirs") as theirs:
+        assert theirs.claim(plan.cells[0].run_id) is not None
+        assert benchmark_status(out)["running"] == 1
+        outcomes = get_executor("serial")(Job(out, Resources(), 1, len(plan.cells)))
+        assert next(outcomes).run_id != plan.cells[0].run_id
+        outcomes.close()  # type: ignore[attr-defined]
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"another run is at work on {out} (process {os.getpid()} on " in said
+    assert "its cells are shared" in said
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")

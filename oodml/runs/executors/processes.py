@@ -18,7 +18,8 @@ from oodml.core.progress import console
 from oodml.core.registry import Registry, entries_from_outside
 from oodml.runs.executors.registry import Job, register_executor
 from oodml.runs.executors.serial import serial
-from oodml.runs.store.leases import MOST_DEATHS, note_end
+from oodml.runs.store.lease_files import note_end
+from oodml.runs.store.leases import MOST_DEATHS
 from oodml.runs.store.leftovers import sweep_leftovers
 from oodml.runs.work import Outcome, Resources, say_waiting, say_who_is_at_work, work
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from oodml.core.files import sweep_temporaries
 from oodml.runs.store.cells import CellStore
-from oodml.runs.store.leases import forget, leased, working_on
+from oodml.runs.store.lease_files import forget, leased, working_on
 
 
 def sweep_leftovers(folder: Path) -> None:
