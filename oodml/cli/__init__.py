@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from oodml.cli.signals import INTERRUPTED, run_stoppable
 from oodml.core.errors import OodmlError
 
 _INTERRUPTED = 130
@@ -11,7 +12,7 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Entry point of ``oodml`` and ``python -m oodml``: ends with 0 done, 1 failed, 2 wrong use."""
-    sys.exit(run_command(sys.argv[1:]))
+    sys.exit(run_stoppable(lambda: run_command(sys.argv[1:])))
 
 
 def run_command(arguments: list[str]) -> int:
@@ -38,5 +39,5 @@ def run_command(arguments: list[str]) -> int:
             raise
         code = _INTERRUPTED
     if code == _INTERRUPTED:  # typer turns KeyboardInterrupt into this exit code, or into Abort
-        print("oodml: interrupted; the same command continues where it stopped", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
     return code

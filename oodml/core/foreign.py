@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from oodml.core.errors import OodmlError
+from oodml.core.failure_text import failure_text
 
 
 @contextmanager
@@ -22,5 +23,4 @@ def named_failure(kind: str, name: str) -> Iterator[None]:
     except (OodmlError, MemoryError):
         raise
     except Exception as error:
-        said = f": {error}" if str(error) else ""
-        raise OodmlError(f"{kind} {name!r} failed with {type(error).__name__}{said}") from error
+        raise OodmlError(f"{kind} {name!r} failed with {failure_text(error)}") from error

@@ -36,16 +36,20 @@ def irregular(path: Path) -> str | None:
 
 def check_regular_file(
     path: Path, what: str = "", error: type[OodmlError] = DataError, todo: str = ""
-) -> None:
-    """Raise ``error`` unless ``path`` is a regular file. Call it before opening what a user names.
+) -> Path:
+    """The path itself, if it is a regular file. Call it before opening what a user names.
 
     Args:
         path: a file the user gave; links are followed.
         what: the option or field that named it (``--table``), put before the path.
         error: UsageError where a command line or spec named the file.
         todo: what to do about it, added after a semicolon.
+
+    Raises:
+        OodmlError: of class ``error``: nothing there, a folder, a pipe, a device.
     """
     reason = irregular(path)
     if reason is not None:
         shown = f"{what} {path}" if what else str(path)
         raise error(f"{shown}: {reason}{f'; {todo}' if todo else ''}")
+    return path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from oodml.core.errors import OodmlError, UsageError
-from oodml.core.hints import name_hint
 from oodml.datasets.added import load_added
 from oodml.datasets.base import ClassDataset
 from oodml.datasets.records import added_names
@@ -30,7 +29,7 @@ def load_dataset(name: str) -> ClassDataset:
     if name in dataset_kinds():
         how = dataset_kinds().get(name).how_to_add
         raise UsageError(f"data set {name!r} is not on this machine yet; add it: {how}")
-    hint = name_hint(name, list_datasets(), also=dataset_kinds().names())
+    hint = builtin_datasets().hint(name, list_datasets(), also=dataset_kinds().names())
     raise UsageError(f"unknown data set {name!r}; {hint}; `oodml data add` adds your own")
 
 

@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from oodml.core.disk_errors import clear_disk_errors
 from oodml.core.errors import IntegrityError, UsageError
-from oodml.core.files import oodml_home
+from oodml.core.files import oodml_home, sweep_temporaries
 from oodml.core.progress import console
 from oodml.datasets import ClassDataset
 from oodml.features.backbone import Backbone
@@ -135,6 +135,7 @@ def _made_or_opened(
                 console.print(f"feature cache rebuilt: {error}", style="yellow")
                 shutil.rmtree(folder)
             unfinished = folder.with_name(folder.name + ".partial")
+            sweep_temporaries(unfinished)  # of an extraction that was killed
             how = fill(unfinished, key)
             about = {"pretraining": network.pretraining, "key": key, "rows": rows}
             # The name is for people; equal content under two names may share features.

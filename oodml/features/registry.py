@@ -13,7 +13,9 @@ from oodml.features.backbones.timm_hub import known_to_timm, timm_backbone
 DEFAULT_BACKBONE = "tf_efficientnet_lite0"
 
 BackboneFactory = Callable[[], Backbone]
-_registry: Registry[BackboneFactory] = Registry("backbone", packages=("oodml.features.backbones",))
+_registry: Registry[BackboneFactory] = Registry(
+    "backbone", packages=("oodml.features.backbones",), functions=True
+)
 
 
 def register_backbone(name: str) -> Callable[[BackboneFactory], BackboneFactory]:

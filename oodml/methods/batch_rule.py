@@ -61,7 +61,9 @@ class BatchRule(Parametrised):
 
 
 R = TypeVar("R", bound=type[BatchRule])
-_rules: Registry[type[BatchRule]] = Registry("batch rule", packages=("oodml.methods.batches",))
+_rules: Registry[type[BatchRule]] = Registry(
+    "batch rule", packages=("oodml.methods.batches",), base=BatchRule
+)
 
 
 def register_batch_rule(name: str) -> Callable[[R], R]:

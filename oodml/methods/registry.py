@@ -6,15 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from oodml.core.errors import UsageError
-from oodml.core.hints import name_hint, near_names
+from oodml.core.hints import near_names
 from oodml.core.registry import Registry
 from oodml.methods.method import Method
 from oodml.methods.wrapper import Wrapper, split_parameters
 
 M = TypeVar("M", bound=type[Method])
 W = TypeVar("W", bound=type[Wrapper])
-_methods: Registry[type[Method]] = Registry("method", packages=("oodml.methods.builtin",))
-_wrappers: Registry[type[Wrapper]] = Registry("wrapper", packages=("oodml.methods.wrappers",))
+_methods: Registry[type[Method]] = Registry(
+    "method", packages=("oodml.methods.builtin",), base=Method
+)
+_wrappers: Registry[type[Wrapper]] = Registry(
+    "wrapper", packages=("oodml.methods.wrappers",), base=Wrapper
+)
 
 
 def register_method(name: str) -> Callable[[M], M]:
@@ -84,7 +88,7 @@ def _create(name: str, asked: str, given: dict[str, Any]) -> Method:
                 raise UsageError(_no_such(asked, unknown[0], list(plain.all_parameters)))
             own, rest = split_parameters(wrapper, plain.base.accepted_names, given)
             return _wrap(wrapper, _create(base_name, asked, rest), own)
-    raise UsageError(f"unknown method {asked!r}; {name_hint(asked, list_methods())}")
+    raise UsageError(f"unknown method {asked!r}; {_methods.hint(asked, list_methods())}")
 
 
 def _is_known(name: str) -> bool:

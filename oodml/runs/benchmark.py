@@ -8,6 +8,7 @@ from typing import Literal
 import pandas as pd
 
 from oodml.core.errors import OodmlError, UsageError
+from oodml.core.interrupt import stop_cleanly
 from oodml.core.progress import console, progress_task
 from oodml.runs.executors import Job, get_executor
 from oodml.runs.plan.plan_file import PLAN_FILE, Plan, read_plan
@@ -25,6 +26,7 @@ class CellsFailed(OodmlError):
     """Some cells could not be computed; the others are kept."""
 
 
+@stop_cleanly()
 def run(
     spec: BenchmarkSpec | Path | str | dict[str, object],
     out: Path | str | None = None,

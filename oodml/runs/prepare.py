@@ -30,6 +30,7 @@ from oodml.runs.plan.selection import selection_rule
 from oodml.runs.plan.settings import Setting, SplitSummary, setting_id
 from oodml.runs.plan.spec import BenchmarkSpec
 from oodml.runs.plan.split import ItemTable, Split
+from oodml.runs.store.leftovers import sweep_leftovers
 from oodml.runs.training_run import check_trainable
 from oodml.shift import (
     GENERATORS,
@@ -64,6 +65,7 @@ def prepare(spec: BenchmarkSpec, folder: Path, device: str = "auto") -> Plan:
         plan = Plan(spec.name, spec.sha256, settings, cells)
         write_json(folder / SPEC_FILE, spec.resolved())
         write_plan(folder, plan)
+        sweep_leftovers(folder)
     return plan
 
 

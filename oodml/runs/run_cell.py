@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ import numpy as np
 
 from oodml.core.code import code_ids
 from oodml.core.errors import IntegrityError, OodmlError
+from oodml.core.failure_text import failure_text, failure_trace
+from oodml.core.interrupt import is_a_request
 from oodml.core.randomness import seed_all
 from oodml.methods import Method
 from oodml.runs.machine import hardware, package_versions
@@ -147,9 +148,11 @@ def _run_tasks(
             _check_code(cell, task.parts)
             output = task.run(context)
         except OodmlError as error:
-            failed[name] = str(error)
-        except Exception as error:  # a task may be anybody's code
-            failed[name], trace = f"{type(error).__name__}: {error}", traceback.format_exc()
+            failed[name] = failure_text(error)
+        except BaseException as error:  # a task may be anybody's code
+            if isinstance(error, KeyboardInterrupt) and is_a_request(error):
+                raise
+            failed[name], trace = failure_text(error), failure_trace(error)
         else:
             rows += [{"task": name, **row} for row in output.rows]
             files |= output.files

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import time
-import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
 from threadpoolctl import threadpool_limits
 
 from oodml.core.errors import OodmlError
+from oodml.core.failure_text import failure_text, failure_trace
+from oodml.core.interrupt import is_a_request, stop_if_asked
 from oodml.core.progress import console
 from oodml.core.randomness import kept_randomness
 from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.plan_file import Plan, read_plan
 from oodml.runs.run_cell import run_cell
 from oodml.runs.store.cells import CellStore
-from oodml.runs.store.leases import BEAT_S, MOST_DEATHS, STALE_S, Lease, Leases
+from oodml.runs.store.lease_files import others_at_work
+from oodml.runs.store.leases import (
+    BEAT_S,
+    MOST_DEATHS,
+    STALE_S,
+    Lease,
+    Leases,
+)
 from oodml.runs.training_run import OnStep
 from oodml.runs.workbench import Workbench
 
@@ -36,6 +45,7 @@ class Resources:
         run: names the run; a cell that failed in it is not tried again by it.
         redo: cells that are done are run again, each replaced when its new record is there.
         beat_s, stale_s: of the leases.
+        most_deaths: workers of the run that may die on a cell before it counts as failed.
     """
 
     device: str = "auto"
@@ -44,6 +54,7 @@ class Resources:
     redo: bool = False
     beat_s: float = BEAT_S
     stale_s: float = STALE_S
+    most_deaths: int = MOST_DEATHS
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,7 @@ def work(
     *,
     on_start: Callable[[Cell], None] | None = None,
     on_step: OnStep | None = None,
+    on_wait: Callable[[int], None] | None = None,
 ) -> Iterator[Outcome]:
     """Claim, run and commit cells of the folder's plan; yields every cell of it once.
 
@@ -78,6 +90,8 @@ def work(
             checkpoints is written.
         on_start: called with a cell that was claimed, before it is run.
         on_step: called with (steps done, steps in all) while a cell trains.
+        on_wait: called once with a number of cells, when all that is left is leased and so many of
+            them by other runs; default says it.
 
     Raises:
         OodmlError: the folder's files are not what the plan was made with.
@@ -94,23 +108,36 @@ def work(
         while left:
             waiting = []
             for cell in left:
+                stop_if_asked()
                 outcome = worker.attempt(cell)
                 if outcome is None:
                     waiting.append(cell)
                 else:
                     yield outcome
             if len(waiting) == len(left):  # a round in which nothing could be done
-                told = told or _tell(folder, leases, waiting)
+                others = sum(leases.held_by_others(cell.run_id) for cell in waiting)
+                if others and not told:
+                    told = True
+                    (on_wait or partial(say_waiting, folder))(others)
                 time.sleep(_POLL_S)
             left = waiting
 
 
-def _tell(folder: Path, leases: Leases, waiting: list[Cell]) -> bool:
-    """Say that another run has cells this one waits for; False where only its own workers have."""
-    others = sum(leases.held_by_others(cell.run_id) for cell in waiting)
-    if others:
-        console.print(f"another run is at work on {folder}: waiting for {others} cell(s) of it")
-    return bool(others)
+def say_waiting(folder: Path, cells: int) -> None:
+    """Say that another run has cells this one waits for."""
+    console.print(
+        f"another run is at work on {folder}: waiting for {cells} cell(s) of it", markup=False
+    )
+
+
+def say_who_is_at_work(folder: Path) -> None:
+    """Say which other runs are at work on a folder; for executors, before they start workers."""
+    who = others_at_work(folder)
+    if who:
+        console.print(
+            f"another run is at work on {folder} ({', '.join(who)}); its cells are shared",
+            markup=False,
+        )
 
 
 class _Worker:
@@ -167,25 +194,35 @@ class _Worker:
     def _run(self, cell: Cell, lease: Lease) -> Outcome:
         """Run a claimed cell; whatever goes wrong in it is noted, the others go on.
 
-        A method may be anybody's code, so any exception counts, with its traceback in the note.
+        A method may be anybody's code, so any exception counts, ``sys.exit`` too, with its traceback
+        in the note; but not a signal that asks this process to stop.
         """
+        if lease.left_by_earlier_run:
+            console.print(
+                f"an earlier run ended while at work on {cell.title}; it is run again",
+                style="yellow",
+                markup=False,
+            )
         if self._on_start is not None:
             self._on_start(cell)
         bench = self._open(cell)
         trace = None
         try:
-            if lease.deaths >= MOST_DEATHS:
+            if lease.deaths >= self._resources.most_deaths:
+                how = ", ".join(self._leases.how_they_died(lease)) or "how was not seen"
                 raise OodmlError(
-                    f"{lease.deaths} workers died while running it (out of memory?); it was not "
-                    "tried again in this run"
+                    f"{lease.deaths} worker(s) died while running it ({how}); it was not tried again "
+                    "in this run"
                 )
             with kept_randomness():
                 reason = run_cell(cell, bench, self._store, self._on_step, self._resources.run)
             return Outcome(cell.run_id, cell.title, reason, own=True)
         except OodmlError as error:
-            reason = str(error)
-        except Exception as error:
-            reason, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
+            reason = failure_text(error)
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and is_a_request(error):
+                raise
+            reason, trace = failure_text(error), failure_trace(error)
         self._store.record_failure(cell, reason, trace, self._resources.run)
         return Outcome(cell.run_id, cell.title, reason, own=True)
 

@@ -103,7 +103,7 @@ class BestWeights:
 
 S = TypeVar("S", bound=type[SelectionRule])
 _registry: Registry[type[SelectionRule]] = Registry(
-    "selection rule", packages=("oodml.training.rules",)
+    "selection rule", packages=("oodml.training.rules",), base=SelectionRule
 )
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from oodml.runs.store.leases import Leases, working_on
-from oodml.runs.store.this_process import host_name, process_start
+from oodml.core.this_process import host_name, process_start
+from oodml.runs.store import lease_files as module
+from oodml.runs.store.lease_files import forget, note_end, others_at_work, working_on
+from oodml.runs.store.leases import Leases
 
 
 class Clock:
@@ -128,6 +130,67 @@ def test_deaths_are_counted_within_a_run(tmp_path: Path) -> None:
         lease = leases.claim("cell")
         assert lease is not None
         assert (lease.generation, lease.deaths) == (3, 2)
+
+
+def test_how_workers_died_is_kept_with_the_lease(tmp_path: Path) -> None:
+    gone = [dead_process() for _ in range(2)]
+    for generation, pid in enumerate(gone):
+        leave(tmp_path, "cell", generation, run="mine", host=host_name(), pid=pid)
+    note_end(tmp_path, "cell", gone[0], "SIGSEGV")
+    note_end(tmp_path, "cell", os.getpid(), "of nobody who had it")
+    note_end(tmp_path, "other", gone[0], "nothing is leased")
+    with Leases(tmp_path, "mine") as leases:
+        lease = leases.claim("cell")
+        assert lease is not None
+        assert lease.deaths == 2
+        assert not lease.left_by_earlier_run
+        assert leases.how_they_died(lease, wait_s=0.1) == ["SIGSEGV"]
+        note_end(tmp_path, "cell", gone[1], "exit code 3")
+        assert leases.how_they_died(lease) == ["SIGSEGV", "exit code 3"]
+    assert not list((tmp_path / "leases").iterdir())
+
+
+def test_what_an_earlier_run_left_is_known(tmp_path: Path) -> None:
+    leave(tmp_path, "cell", run="theirs", host=host_name(), pid=dead_process())
+    with Leases(tmp_path, "mine") as leases:
+        lease = leases.claim("cell")
+        assert lease is not None
+        assert (lease.left_by_earlier_run, lease.deaths) == (True, 0)
+
+
+def test_who_is_at_work(tmp_path: Path) -> None:
+    leave(tmp_path, "dead", host=host_name(), pid=dead_process())
+    old = leave(tmp_path, "old", host="far away", pid=4)
+    leave(tmp_path, "fresh", host="elsewhere pid:[1]", pid=5)
+    os.utime(old, (1, 1))
+    with Leases(tmp_path, "mine") as leases:
+        assert leases.claim("cell") is not None
+        here = f"process {os.getpid()} on {host_name().split()[0]}"
+        assert set(others_at_work(tmp_path)) == {"process 5 on elsewhere", here}
+        forget(tmp_path, ["dead", "cell", "old"])
+        left = {path.name.split(".")[0] for path in (tmp_path / "leases").iterdir()}
+        assert left == {"cell", "old", "fresh"}, "only of processes known to be gone"
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_claim_is_whole_or_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    """Also on a file system without hard links."""
+
+    def refused(*arguments: object) -> None:
+        raise PermissionError("no links here")
+
+    if not links:
+        monkeypatch.setattr(module.os, "link", refused)
+    with Leases(tmp_path, "a") as first, Leases(tmp_path, "b") as second:
+        monkeypatch.setattr(first, "_generations", lambda run_id: [])
+        monkeypatch.setattr(second, "_generations", lambda run_id: [])
+        assert first.claim("cell") is not None
+        assert second.claim("cell") is None
+        [path] = (tmp_path / "leases").iterdir()
+        assert json.loads(path.read_text())["run"] == "a"
+        path.unlink()
 
 
 @pytest.mark.parametrize("attempt", range(5))

@@ -19,11 +19,12 @@ from small_specs import SMALL, SPEC, opened, records, toml
 
 import oodml
 from oodml.core.errors import IntegrityError, OodmlError
+from oodml.core.this_process import host_name
 from oodml.runs import CellsFailed, Workbench, parse_spec, read_results
 from oodml.runs.executors import Job, get_executor, register_executor, registry
 from oodml.runs.prepare import prepare
-from oodml.runs.store.leases import MOST_DEATHS
-from oodml.runs.store.this_process import host_name
+from oodml.runs.store.leases import MOST_DEATHS, Leases
+from oodml.runs.store.status import benchmark_status
 from oodml.runs.work import Outcome, Resources, work
 
 SLOW = dict(SPEC, training=dict(SPEC["training"], steps=80))
@@ -152,6 +153,22 @@ def test_work_waits_for_another_run_and_says_so(
     assert outcomes[-1].own
 
 
+def test_another_run_at_work_is_told_from_the_start(
+    vector_data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    plan = prepare(parse_spec(SMALL | {"tasks": [{"name": "retrieval"}]}), out)
+    with Leases(out, "theirs") as theirs:
+        assert theirs.claim(plan.cells[0].run_id) is not None
+        assert benchmark_status(out)["running"] == 1
+        outcomes = get_executor("serial")(Job(out, Resources(), 1, len(plan.cells)))
+        assert next(outcomes).run_id != plan.cells[0].run_id
+        outcomes.close()  # type: ignore[attr-defined]
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"another run is at work on {out} (process {os.getpid()} on " in said
+    assert "its cells are shared" in said
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_a_killed_worker_is_named_and_its_cell_is_run_again(
     spec_file: Path, tmp_path: Path
@@ -166,7 +183,7 @@ def test_a_killed_worker_is_named_and_its_cell_is_run_again(
     os.kill(next(one["pid"] for one in held if one), signal.SIGKILL)
     printed = process.communicate(timeout=200)[0].decode()
     assert process.returncode == 0, printed
-    assert "a worker died (signal 9" in printed
+    assert "a worker died (SIGKILL" in printed
     pd.testing.assert_frame_equal(read_results(out), whole)
 
 
@@ -199,7 +216,7 @@ def test_a_cell_whose_workers_died_three_times_is_recorded_as_failed(
         path = out / "leases" / f"{cell.run_id}.{generation}.json"
         path.write_text(json.dumps({**content, "run": "mine"}))
     outcomes = {one.run_id: one.failure for one in work(out, Resources(run="mine"))}
-    assert "3 workers died while running it" in str(outcomes.pop(cell.run_id))
+    assert "3 worker(s) died while running it" in str(outcomes.pop(cell.run_id))
     assert set(outcomes.values()) == {None}
     assert [one.failure for one in work(out, Resources())] == [None] * len(plan.cells), "next run"
 

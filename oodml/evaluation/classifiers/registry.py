@@ -58,7 +58,7 @@ class LinearPredictor:
 
 
 _classifiers: Registry[Classifier] = Registry(
-    "classifier", packages=("oodml.evaluation.classifiers",)
+    "classifier", packages=("oodml.evaluation.classifiers",), functions=True
 )
 
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from oodml.core.errors import DataError, UsageError
 from oodml.core.labels import label_cells, text_cell
 from oodml.core.parquet import read_table, text_columns
-from oodml.core.paths import PathLike, as_path, check_readable
+from oodml.core.paths import PathLike, as_path
+from oodml.core.regular_files import check_regular_file
 from oodml.core.short_repr import short_fields
 from oodml.core.vectors import read_vectors
 
@@ -106,7 +107,7 @@ def read_columns(path: PathLike, needed: Sequence[str]) -> dict[str, tuple[str, 
     Raises:
         DataError: a file that cannot be read, or one of the columns ``needed`` is not there.
     """
-    path = check_readable(as_path(path))
+    path = check_regular_file(as_path(path))
     is_parquet = path.suffix.lower() == ".parquet"
     columns = text_columns(read_table(path)) if is_parquet else _csv_columns(path)
     for name in needed:
@@ -147,7 +148,7 @@ def _read_rows(path: Path) -> _Rows:
     suffix = path.suffix.lower()
     if suffix not in (".parquet", ".npy", ".safetensors"):
         raise UsageError(f"{path}: expected a .parquet, .npy or .safetensors file")
-    check_readable(path)
+    check_regular_file(path)
     if suffix == ".parquet":
         table = read_vectors(path)
         return _Rows(table.vectors, table.ids, table.columns)

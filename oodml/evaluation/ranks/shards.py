@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from oodml.core.errors import DataError, UsageError
 from oodml.core.labels import LabelList, Labels, plain_labels
 from oodml.core.matrix import as_matrix
-from oodml.core.paths import check_readable
 from oodml.core.progress import track
+from oodml.core.regular_files import check_regular_file
 from oodml.core.short_repr import short_fields
 from oodml.evaluation.inputs.frame import Frame, Similarity, check_similarity, frame_of
 from oodml.evaluation.inputs.pairing import Pairing, check_ids, pair_up
@@ -53,7 +53,7 @@ class GalleryShard:
         """The rows, checked."""
         given = self.embeddings
         if isinstance(given, (str, Path)):
-            name = str(check_readable(Path(given)))
+            name = str(check_regular_file(Path(given)))
             try:
                 given = np.load(given, mmap_mode="r", allow_pickle=False)
             except Exception as error:  # its header is parsed as Python, which fails in many ways

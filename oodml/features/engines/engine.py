@@ -67,7 +67,9 @@ class Engine(ABC):
         return {"name": cls.name, "version": cls.version, "tolerance": cls.tolerance}
 
 
-_registry: Registry[type[Engine]] = Registry("engine", packages=("oodml.features.engines",))
+_registry: Registry[type[Engine]] = Registry(
+    "engine", packages=("oodml.features.engines",), base=Engine
+)
 
 
 def register_engine(name: str) -> Callable[[type[Engine]], type[Engine]]:

@@ -1,128 +1,187 @@
-"""Workers in processes of their own interpreter (no fork)."""
+"""Workers in processes of their own interpreter (no fork, and the main script is not run again)."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
+from oodml.core.child_main import Send
+from oodml.core.children import Child, end_all
 from oodml.core.errors import OodmlError
+from oodml.core.failure_text import failure_text
+from oodml.core.interrupt import stop_if_asked
 from oodml.core.progress import console
+from oodml.core.registry import Registry, entries_from_outside
 from oodml.runs.executors.registry import Job, register_executor
-from oodml.runs.work import Outcome, Resources, work
+from oodml.runs.executors.serial import serial
+from oodml.runs.store.lease_files import note_end
+from oodml.runs.store.leases import MOST_DEATHS
+from oodml.runs.store.leftovers import sweep_leftovers
+from oodml.runs.work import Outcome, Resources, say_waiting, say_who_is_at_work, work
 
-_END_S = 5.0
-
-
-@dataclass
-class _Worker:
-    """A process, the pipe it talks through, and the cell it is running."""
-
-    process: BaseProcess
-    pipe: Connection
-    cell: str | None = None
-    started_a_cell: bool = False
-    finished: bool = False
+_LOOK_S = 1.0
+_RUN = f"{__name__}:run_worker"
 
 
 @register_executor("processes")
 def processes(job: Job) -> Iterator[Outcome]:
-    """Several workers. One that dies is named with its cell and replaced; the cell is tried again."""
-    workers = [_start(job) for _ in range(min(job.workers, job.cells) or 1)]
-    try:
-        while workers:
-            by_handle: dict[Any, _Worker] = {one.pipe: one for one in workers}
-            for handle in wait(list(by_handle)):
-                worker = by_handle[handle]
-                try:
-                    kind, content = worker.pipe.recv()
-                except (EOFError, OSError):  # the process has ended
-                    workers.remove(worker)
-                    worker.process.join()
-                    worker.pipe.close()
-                    if not worker.finished:
-                        workers.append(_replacement(job, worker))
-                    continue
-                if kind == "outcome":
-                    worker.cell = None
-                    yield content
-                elif kind == "cell":
-                    worker.cell, worker.started_a_cell = content, True
-                elif kind == "error":
-                    raise OodmlError(content)
-                else:
-                    worker.finished = True
-    finally:
-        _end(workers)
+    """Several workers. One that dies is named with its cell and replaced; the cell is tried again.
 
-
-def _start(job: Job) -> _Worker:
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(
-        target=_run, args=(str(job.folder), job.resources, theirs), daemon=True
-    )
-    process.start()
-    theirs.close()  # so that the pipe ends when the process does
-    return _Worker(process, ours)
-
-
-def _replacement(job: Job, dead: _Worker) -> _Worker:
-    """A new worker for one that died; OodmlError where it never came to a cell."""
-    code = dead.process.exitcode
-    how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-    if not dead.started_a_cell:
-        raise OodmlError(
-            f"a worker process ended ({how}) before it could run a cell; try executor serial, or "
-            "fewer workers"
+    What was registered in the main script or in a notebook is known to this process alone; with
+    such entries cells are run in it, one after the other.
+    """
+    outside = entries_from_outside()
+    here = outside.pop("__main__", [])
+    if here:
+        console.print(
+            f"{', '.join(here)}: defined in the main script, which worker processes do not run, so "
+            "cells are run one after the other in this process; put it into a module of its own "
+            "for several workers",
+            style="yellow",
+            markup=False,
         )
-    at = f" at {dead.cell}" if dead.cell else ""
-    console.print(f"a worker died ({how}; out of memory?){at}; another goes on", style="yellow")
-    return _start(job)
-
-
-def _end(workers: list[_Worker]) -> None:
-    for worker in workers:
-        worker.process.terminate()
-    for worker in workers:
-        worker.process.join(_END_S)
-        if worker.process.is_alive():
-            worker.process.kill()
-            worker.process.join()
-        worker.pipe.close()
-
-
-def _run(folder: str, resources: Resources, pipe: Connection) -> None:
-    """What a worker process does: work, and tell its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    _end_with_parent()
-    try:
-        for outcome in work(
-            Path(folder), resources, on_start=lambda cell: pipe.send(("cell", cell.title))
-        ):
-            pipe.send(("outcome", outcome))
-    except OodmlError as error:
-        pipe.send(("error", str(error)))
-    else:
-        pipe.send(("end", None))
-    pipe.close()
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent is gone, even where that was killed."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
+        yield from serial(job)
         return
+    team = _Team(job, outside)
+    try:
+        yield from team.outcomes()
+    finally:
+        team.end()
 
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+@dataclass
+class _At:
+    """The cell that a worker runs, and whether it came to one at all."""
+
+    run_id: str | None = None
+    title: str | None = None
+    came_to_a_cell: bool = False
+    finished: bool = False
+
+
+class _Team:
+    """The workers of a job."""
+
+    def __init__(self, job: Job, modules: Mapping[str, list[str]]) -> None:
+        self._job = job
+        self._modules = dict(modules)
+        self._heard: SimpleQueue[tuple[Child, dict[str, Any] | None]] = SimpleQueue()
+        self._workers: dict[Child, _At] = {}
+        self._failed_starts = 0
+        self._any_died = False
+        self._said_waiting = False
+
+    def outcomes(self) -> Iterator[Outcome]:
+        say_who_is_at_work(self._job.folder)
+        for _ in range(min(self._job.workers, self._job.cells) or 1):
+            self._start()
+        while self._workers:
+            stop_if_asked()
+            try:
+                child, message = self._heard.get(timeout=_LOOK_S)
+            except Empty:
+                # a process that a worker has started may hold its pipe open
+                for child in [one for one in self._workers if one.has_ended()]:
+                    self._ended(child)
+                continue
+            if child not in self._workers:
+                continue
+            if message is None:
+                self._ended(child)
+                continue
+            outcome = self._read(self._workers[child], message)
+            if outcome is not None:
+                yield outcome
+
+    def end(self) -> None:
+        end_all(self._workers)
+        if self._workers or self._any_died:
+            sweep_leftovers(self._job.folder)
+
+    def _start(self) -> None:
+        arguments = {
+            "folder": str(self._job.folder),
+            "resources": asdict(self._job.resources),
+            "modules": self._modules,
+        }
+        child = Child(_RUN, arguments, self._heard)
+        self._workers[child] = _At()
+
+    def _read(self, at: _At, message: dict[str, Any]) -> Outcome | None:
+        kind = message.pop("kind")
+        if kind == "outcome":
+            at.run_id = at.title = None
+            return Outcome(**message)
+        if kind == "cell":
+            at.run_id, at.title, at.came_to_a_cell = message["run_id"], message["title"], True
+            self._failed_starts = 0
+        elif kind == "waiting":
+            if not self._said_waiting:
+                self._said_waiting = True
+                say_waiting(self._job.folder, message["cells"])
+        elif kind == "error":
+            raise OodmlError(message["text"])
+        else:
+            at.finished = True
+        return None
+
+    def _ended(self, child: Child) -> None:
+        """A worker is no more: replaced, unless its work was done or workers cannot even start."""
+        at = self._workers.pop(child)
+        how = child.end()
+        if at.finished:
+            return
+        self._any_died = True
+        if at.run_id is not None:
+            note_end(self._job.folder, at.run_id, child.pid, how)
+        if not at.came_to_a_cell:
+            self._failed_starts += 1
+            if self._failed_starts >= MOST_DEATHS:
+                raise OodmlError(
+                    f"{MOST_DEATHS} worker processes ended ({how}) before they could run a cell; "
+                    "try executor serial, or fewer workers"
+                )
+        where = f" at {at.title}" if at.title else ""
+        console.print(
+            f"a worker died ({how}){where}; another one goes on", style="yellow", markup=False
+        )
+        self._start()
+
+
+def run_worker(
+    send: Send, folder: str, resources: dict[str, Any], modules: dict[str, list[str]]
+) -> None:
+    """What a worker process does: work, and tell its parent."""
+    Registry.tell_broken = False
+    try:
+        for module, entries in modules.items():
+            _import(module, entries)
+        for outcome in work(
+            Path(folder),
+            Resources(**resources),
+            on_start=lambda cell: send("cell", run_id=cell.run_id, title=cell.title),
+            on_wait=lambda cells: send("waiting", cells=cells),
+        ):
+            send("outcome", **asdict(outcome))
+    except BrokenPipeError:
+        raise
+    except OodmlError as error:
+        send("error", text=failure_text(error))
+    except Exception as error:  # outside of a cell: the disk is full, the folder was removed, ...
+        send("error", text=f"a worker could not go on: {failure_text(error)}")
+    else:
+        send("end")
+
+
+def _import(module: str, entries: list[str]) -> None:
+    try:
+        importlib.import_module(module)
+    except Exception as error:
+        raise OodmlError(
+            f"a worker process cannot import module {module!r}, which has {', '.join(entries)} "
+            f"({failure_text(error)}); put it where Python finds it, or use executor serial"
+        ) from error

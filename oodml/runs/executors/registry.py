@@ -30,7 +30,7 @@ class Job:
 # Yields outcomes as they come, until the plan has no work left. An outcome may come from several
 # workers; the first counts. Raises OodmlError where workers cannot go on.
 Executor = Callable[[Job], Iterator[Outcome]]
-_registry: Registry[Executor] = Registry("executor", packages=(__package__,))
+_registry: Registry[Executor] = Registry("executor", packages=(__package__,), functions=True)
 register_executor = _registry.register
 
 

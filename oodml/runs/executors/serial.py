@@ -8,12 +8,13 @@ from contextlib import ExitStack
 from oodml.core.progress import Task, progress_task
 from oodml.runs.executors.registry import Job, register_executor
 from oodml.runs.plan.cell import Cell
-from oodml.runs.work import Outcome, work
+from oodml.runs.work import Outcome, say_who_is_at_work, work
 
 
 @register_executor("serial")
 def serial(job: Job) -> Iterator[Outcome]:
     """One cell after the other in this process, with a bar for the steps of each."""
+    say_who_is_at_work(job.folder)
     bar = _StepBar()
     with bar.stack:
         for outcome in work(job.folder, job.resources, on_start=bar.start, on_step=bar.move):

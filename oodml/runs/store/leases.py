@@ -1,10 +1,13 @@
 """Leases: who works on a cell. Any number of runs may share a folder.
 
-A lease is a file ``leases/<run id>.<generation>.json``, created exclusively, so one claimer wins.
+A lease is a file ``leases/<run id>.<generation>.json``, created exclusively with its content, so one
+claimer wins and a claimer that is killed leaves a whole lease or none.
 Its owner rewrites it every few seconds with a higher beat. It is dead when its process is gone (on
 the same host), or when an observer has seen the same beat for a minute by its own clock; clocks of
 two machines are never compared. A dead lease is taken over by exclusively creating the next
 generation, so again one claimer wins.
+
+Who sees a worker die (the driver that started it) adds to the dead lease how it ended.
 
 An owner that was only slow goes on and commits the same numbers; nothing is lost but its time.
 """
@@ -12,7 +15,6 @@ An owner that was only slow goes on and commits the same numbers; nothing is los
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import threading
 import time
@@ -23,11 +25,18 @@ from pathlib import Path
 from typing import Any
 
 from oodml.core.files import write_json
-from oodml.runs.store.this_process import host_name, process_start
+from oodml.core.this_process import host_name, process_start
+from oodml.runs.store.lease_files import (
+    create_lease,
+    lease_content,
+    lease_generations,
+    process_gone,
+)
 
 BEAT_S = 5.0
 STALE_S = 60.0
 MOST_DEATHS = 3
+NOTED_S = 2.0
 
 
 @dataclass
@@ -36,11 +45,13 @@ class Lease:
 
     Attributes:
         deaths: workers of the same run that died on this cell before.
+        left_by_earlier_run: whether an earlier run ended while it was at work on it.
     """
 
     run_id: str
     generation: int
     deaths: int
+    left_by_earlier_run: bool = False
     beat: int = field(default=0, compare=False)
 
 
@@ -97,19 +108,28 @@ class Leases:
             return None
         earlier = [self._read(run_id, number) for number in generations]
         deaths = sum(one is not None and one.get("run") == self._run for one in earlier)
-        lease = Lease(run_id, generations[-1] + 1 if generations else 0, deaths)
+        left = bool(earlier) and earlier[-1] is not None and earlier[-1].get("run") != self._run
+        lease = Lease(run_id, generations[-1] + 1 if generations else 0, deaths, left)
         self._folder.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(
-                self._path(run_id, lease.generation), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666
-            )
-        except FileExistsError:
+        if not create_lease(self._path(run_id, lease.generation), {**self._owner, "beat": 0}):
             return None  # another claimer was quicker
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({**self._owner, "beat": 0}, file)
         with self._lock:
             self._held[run_id] = lease
         return lease
+
+    def how_they_died(self, lease: Lease, wait_s: float = NOTED_S) -> list[str]:
+        """How workers of this run ended on the cell, as far as was noted: "SIGSEGV", "exit code 3".
+
+        The last one's driver may be about to note it: it is waited for.
+        """
+        deadline = time.monotonic() + wait_s
+        while True:
+            earlier = [self._read(lease.run_id, number) for number in range(lease.generation)]
+            own = [one for one in earlier if one is not None and one.get("run") == self._run]
+            noted = [str(one["ended"]) for one in own if "ended" in one]
+            if len(noted) == len(own) or time.monotonic() > deadline:
+                return noted
+            time.sleep(0.05)
 
     def release(self, lease: Lease) -> None:
         """Give the cell back; its earlier generations go too."""
@@ -139,7 +159,7 @@ class Leases:
         if content is None:
             beat: object = None  # not yet written, or gone; its file may still be there
         else:
-            if _process_gone(content):
+            if process_gone(content):
                 return True
             beat = (content.get("owner"), content.get("beat"))
         now = self._clock()
@@ -166,39 +186,4 @@ class Leases:
         return self._folder / f"{run_id}.{generation}.json"
 
     def _read(self, run_id: str, generation: int) -> dict[str, Any] | None:
-        return _content(self._path(run_id, generation))
-
-
-def lease_generations(folder: Path, run_id: str) -> list[int]:
-    """Generations of a cell's lease that have a file, ascending."""
-    found = folder.glob(f"{run_id}.*.json")
-    return sorted(int(path.name.split(".")[1]) for path in found if path.name[0] != ".")
-
-
-def working_on(folder: Path) -> set[str]:
-    """Run ids of cells with a lease whose process is not known to be gone."""
-    newest: dict[str, int] = {}
-    for path in (folder / "leases").glob("[!.]*.json"):
-        run_id, number, _ = path.name.split(".")
-        newest[run_id] = max(newest.get(run_id, 0), int(number))
-    found = set()
-    for run_id, generation in newest.items():
-        content = _content(folder / "leases" / f"{run_id}.{generation}.json")
-        if content is not None and not _process_gone(content):
-            found.add(run_id)
-    return found
-
-
-def _process_gone(content: dict[str, Any]) -> bool:
-    if content.get("host") != host_name():
-        return False
-    started = process_start(int(content["pid"]))
-    return started is None or started != content.get("started")
-
-
-def _content(path: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # being created, or released
-        return None
-    return content if isinstance(content, dict) else None
+        return lease_content(self._path(run_id, generation))

@@ -7,7 +7,7 @@ from typing import Any
 
 from oodml.runs.plan.plan_file import read_plan
 from oodml.runs.store.cells import CellStore
-from oodml.runs.store.leases import working_on
+from oodml.runs.store.lease_files import working_on
 
 
 def benchmark_status(folder: Path, *, verify: bool = False) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class Task(Parametrised):
 
 
 T = TypeVar("T", bound=type[Task])
-_registry: Registry[type[Task]] = Registry("task", packages=(__package__,))
+_registry: Registry[type[Task]] = Registry("task", packages=(__package__,), base=Task)
 
 
 def register_task(name: str) -> Callable[[T], T]:

@@ -88,7 +88,9 @@ class SplitFormat:
 
 
 F = TypeVar("F", bound=type[SplitFormat])
-FORMATS: Registry[type[SplitFormat]] = Registry("format", packages=("oodml.shift.formats",))
+FORMATS: Registry[type[SplitFormat]] = Registry(
+    "format", packages=("oodml.shift.formats",), base=SplitFormat
+)
 
 
 def register_format(name: str) -> Callable[[F], F]:

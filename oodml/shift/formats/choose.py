@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from oodml.core.errors import DataError, UsageError
-from oodml.core.hints import name_hint
 from oodml.shift.formats.base import FORMATS, Origin, SplitFormat
 from oodml.shift.formats.draft import SplitDraft
 from oodml.shift.ladder.model import LADDER_FILE, Ladder
@@ -36,7 +35,7 @@ def write_split_files(ladder: Ladder, folder: Path, kind: str, origin: Origin) -
 
 def _named(kind: str) -> SplitFormat:
     if kind not in FORMATS:
-        raise UsageError(f"--format {kind!r}: {name_hint(kind, FORMATS.names())}")
+        raise UsageError(f"--format {kind!r}: {FORMATS.hint(kind, FORMATS.names())}")
     return FORMATS.get(kind)()
 
 

@@ -44,7 +44,9 @@ class Generator(Parametrised, ABC):
 
 
 G = TypeVar("G", bound=type[Generator])
-GENERATORS: Registry[type[Generator]] = Registry("generator", packages=("oodml.shift.generators",))
+GENERATORS: Registry[type[Generator]] = Registry(
+    "generator", packages=("oodml.shift.generators",), base=Generator
+)
 
 
 def register_generator(name: str) -> Callable[[G], G]:

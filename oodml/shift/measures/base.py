@@ -84,7 +84,9 @@ class Sides:
 Measure = Callable[[Sides], Mapping[str, float]]
 """Gives named values; the first carries the measure's own name."""
 
-MEASURES: Registry[Measure] = Registry("measure", packages=("oodml.shift.measures",))
+MEASURES: Registry[Measure] = Registry(
+    "measure", packages=("oodml.shift.measures",), functions=True
+)
 
 
 def register_measure(name: str) -> Callable[[Measure], Measure]:

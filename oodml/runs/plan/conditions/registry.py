@@ -55,7 +55,7 @@ class ConditionContext:
 
 
 Condition = Callable[[ConditionContext], list[Split]]
-_registry: Registry[Condition] = Registry("condition", packages=(__package__,))
+_registry: Registry[Condition] = Registry("condition", packages=(__package__,), functions=True)
 register_condition = _registry.register
 
 
