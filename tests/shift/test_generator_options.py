@@ -81,7 +81,7 @@ def test_defaults_stand_in_one_place():
         ({"shots": (2, 0)}, r"shots are \[2, 0\]"),
         ({"levels": 2, "targets": (1.0, float("inf"))}, "growing, finite"),
         ({"targets": ()}, "targets are empty"),
-        ({"levels": 3, "targets": (1.0, 2.0)}, "2 targets for 3 levels"),
+        ({"levels": 3, "targets": (1.0, 2.0)}, "levels is 3, but 2 targets"),
         ({"steps": ()}, "steps are empty"),
         ({"steps": ("0", "6", "0")}, "step '0' is named twice"),
         ({"steps": ("0", "6"), "targets": (1.0, 2.0)}, "leave one of them out"),

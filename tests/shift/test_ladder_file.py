@@ -248,7 +248,7 @@ def bad(**changes):
         ({"iteration": 3}, UsageError, "did you mean 'iterations'"),
         ({"iterations": "many"}, UsageError, "expected int"),
         ({"targets": [3.0, 2.0, 1.0]}, UsageError, "growing"),
-        ({"targets": [3.0]}, UsageError, "1 targets for 3 levels"),
+        ({"targets": [3.0]}, UsageError, "levels is 3, but 1 targets"),
         ({"image_ids": ["same"] * 48}, DataError, "unique"),
         ({"val_fraction": 1.0}, UsageError, "val_fraction"),
         ({"keep_superclasses": True}, UsageError, "names none"),
