@@ -23,7 +23,8 @@ from oodml.core.errors import OodmlError
 END_S = 5.0
 # The first line of standard input is the job; it brings the path on which oodml is found.
 _BOOT = (
-    "import json, sys; job = json.loads(sys.stdin.buffer.readline()); sys.path[:] = job['path']; "
+    "import json, os, sys; line = sys.stdin.buffer.readline(); line or os._exit(1); "
+    "job = json.loads(line); sys.path[:] = job['path']; "
     "from oodml.core.child_main import main; main(job)"
 )
 

@@ -40,11 +40,13 @@ class _State:
         received: number of the last signal that asked to stop; None where none did.
         deaf: whether they do nothing now, for they are another process's to handle.
         once: whether the first one is the last that does something.
+        holding: whether the main thread must not be disturbed at this moment.
     """
 
     received: int | None = None
     deaf = False
     once = False
+    holding = False
 
 
 _state = _State()
@@ -55,6 +57,8 @@ def _raise(number: int, frame: FrameType | None) -> None:
         return
     _state.received = number
     _state.deaf = _state.once
+    if _state.holding:
+        return
     raise Interrupted(number)
 
 
@@ -103,6 +107,25 @@ def _tell_unraisable(hook: Callable[[Any], Any], unraisable: Any) -> None:
     """Not an Interrupted that was lost in a destructor: `stop_if_asked` comes back to it."""
     if not issubclass(unraisable.exc_type, Interrupted):
         hook(unraisable)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Signals that come within the block raise at its end: what it takes is also written down.
+
+    For moments only, such as between the start of a process and the note that it is to be ended.
+    """
+    if threading.current_thread() is not threading.main_thread() or _state.holding:
+        yield
+        return
+    before, _state.received, _state.holding = _state.received, None, True
+    try:
+        yield
+    finally:
+        came, _state.holding = _state.received, False
+        _state.received = before if came is None else came
+    if came is not None:
+        raise Interrupted(came)
 
 
 def received_signal() -> int | None:

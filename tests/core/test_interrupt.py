@@ -15,6 +15,7 @@ from oodml.core.interrupt import (
     received_signal,
     stop_cleanly,
     stop_if_asked,
+    undisturbed,
 )
 
 NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -74,6 +75,24 @@ def test_one_that_is_lost_in_a_destructor_is_come_back_to(
     with pytest.raises(Interrupted):
         lose_and_ask()
     assert "Exception ignored" not in capsys.readouterr().err
+
+
+def test_one_that_comes_at_a_bad_moment_waits_for_its_end() -> None:
+    noted = []
+
+    def take_and_note() -> None:
+        with stop_cleanly(end_by_signal=False):
+            with undisturbed():
+                os.kill(os.getpid(), signal.SIGTERM)
+                noted.append("taken")
+            noted.append("too late")
+
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        take_and_note()
+    assert noted == ["taken"]
+    assert received_signal() == signal.SIGTERM
+    with undisturbed():
+        noted.append("nothing came")
 
 
 def test_code_that_raises_it_is_told_from_a_signal() -> None:

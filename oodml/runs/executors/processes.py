@@ -13,7 +13,7 @@ from oodml.core.child_main import Send
 from oodml.core.children import Child, end_all
 from oodml.core.errors import OodmlError
 from oodml.core.failure_text import failure_text
-from oodml.core.interrupt import stop_if_asked
+from oodml.core.interrupt import stop_if_asked, undisturbed
 from oodml.core.progress import console
 from oodml.core.registry import Registry, entries_from_outside
 from oodml.runs.executors.registry import Job, register_executor
@@ -108,8 +108,8 @@ class _Team:
             "resources": asdict(self._job.resources),
             "modules": self._modules,
         }
-        child = Child(_RUN, arguments, self._heard)
-        self._workers[child] = _At()
+        with undisturbed():
+            self._workers[Child(_RUN, arguments, self._heard)] = _At()
 
     def _read(self, at: _At, message: dict[str, Any]) -> Outcome | None:
         kind = message.pop("kind")

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from oodml.core.files import write_json
+from oodml.core.interrupt import undisturbed
 from oodml.core.this_process import host_name, process_start
 from oodml.runs.store.lease_files import (
     create_lease,
@@ -111,10 +112,11 @@ class Leases:
         left = bool(earlier) and earlier[-1] is not None and earlier[-1].get("run") != self._run
         lease = Lease(run_id, generations[-1] + 1 if generations else 0, deaths, left)
         self._folder.mkdir(parents=True, exist_ok=True)
-        if not create_lease(self._path(run_id, lease.generation), {**self._owner, "beat": 0}):
-            return None  # another claimer was quicker
-        with self._lock:
-            self._held[run_id] = lease
+        with undisturbed():
+            if not create_lease(self._path(run_id, lease.generation), {**self._owner, "beat": 0}):
+                return None  # another claimer was quicker
+            with self._lock:
+                self._held[run_id] = lease
         return lease
 
     def how_they_died(self, lease: Lease, wait_s: float = NOTED_S) -> list[str]:
