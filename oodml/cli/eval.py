@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from oodml.cli.eval_tables import neighbours_json, print_neighbours, print_report, report_json
+from oodml.core.console import say
 from oodml.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def eval_command(
     print_report(report, str(embeddings), rows.unused_labels, group_of)
     for name, path in {"ranks": save, "classes": plot_classes, "retrieval": plot_retrieval}.items():
         if path is not None:
-            typer.echo(f"{name}: {path}")
+            say(f"{name}: {path}")
 
 
 def _draw_classes(report: Report, path: Path) -> None:

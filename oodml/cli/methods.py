@@ -6,9 +6,10 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from oodml.core.console import show as show_text
 
 app = typer.Typer(no_args_is_help=True, help="Methods that benchmarks compare.")
 JsonOption = Annotated[bool, typer.Option("--json", help="machine-readable output")]
@@ -25,11 +26,9 @@ def list_command(as_json: JsonOption = False) -> None:
         return
     table = Table("method", "what it is")
     for name, summary in summaries.items():
-        table.add_row(name, Text(summary))
-    console = Console()
-    console.print(table)
+        table.add_row(name, summary)
     prefixes = ", ".join(f"{name}-" for name in list_wrappers())
-    console.print(Text(f"Before any method that allows it: {prefixes}"))
+    show_text(table, f"Before any method that allows it: {prefixes}")
 
 
 @app.command()
@@ -62,10 +61,9 @@ def show(
         }
         print(json.dumps(shown))
         return
-    console = Console()
-    console.print(Text(name, style="bold"))
-    console.print(Text(f"{found.description}\n\nSource: {'; '.join(found.sources)}"))
-    console.print(Text(f"Version: {found.full_version}"))
+    show_text(Text(name, style="bold"))
+    show_text(f"{found.description}\n\nSource: {'; '.join(found.sources)}")
+    show_text(f"Version: {found.full_version}")
     if declared:
         table = Table("hyper-parameter", "default", "search range", "meaning")
         for key, parameter in declared.items():
@@ -73,7 +71,7 @@ def show(
             if parameter.search:
                 low, high = parameter.search
                 span = f"{low:g} to {high:g}{' (log)' if parameter.log else ''}"
-            table.add_row(key, Text(str(parameter.default)), span, Text(parameter.description))
-        console.print(table)
+            table.add_row(key, str(parameter.default), span, parameter.description)
+        show_text(table)
     if presets:
-        console.print(Text(f"Presets: {', '.join(presets)}"))
+        show_text(f"Presets: {', '.join(presets)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,7 +14,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,  # help texts hold brackets; they are text
     help="Deep metric learning under growing class shift: splits, runs, exact evaluation, tables.",
 )
 app.add_typer(data.app, name="data")
@@ -43,3 +43,17 @@ def root(
     ] = False,
 ) -> None:
     """Options of all commands."""
+
+
+def command() -> Any:
+    """The tree as one command to call; in the lists of groups every summary stands whole."""
+    built = typer.main.get_command(app)
+    _whole_summaries(built)
+    return built
+
+
+def _whole_summaries(group: Any) -> None:
+    """Give each command its first paragraph as its summary, which would be cut at the line's end."""
+    for one in getattr(group, "commands", {}).values():
+        one.short_help = (one.help or "").strip().split("\n\n")[0].replace("\n", " ")
+        _whole_summaries(one)

@@ -18,6 +18,7 @@ from oodml.cli.split_inputs import (
 )
 from oodml.cli.split_parts import print_parts
 from oodml.cli.split_printing import print_diff, print_ladder, print_measurement
+from oodml.core.console import say
 from oodml.core.errors import IntegrityError, UsageError
 
 app = typer.Typer(
@@ -150,7 +151,7 @@ def check(
     if problems:
         raise IntegrityError(f"{ladder}: {len(problems)} problem(s)\n  " + "\n  ".join(problems))
     values = "shift values recomputed" if means is not None else "shift values not recomputed"
-    typer.echo(f"{ladder}: sound, {len(found.levels)} levels, {values}, sha256 {found.sha256[:16]}")
+    say(f"{ladder}: sound, {len(found.levels)} levels, {values}, sha256 {found.sha256[:16]}")
 
 
 @app.command()
@@ -212,7 +213,7 @@ def plot(
         means = data_of(found, features, label_column, backbone, None, device).means()
     written = plot_ladder(found, folder, means=means, superclass_of=superclasses_of(found.dataset))
     for path in written:
-        typer.echo(path)
+        say(str(path))
 
 
 @app.command("import")
@@ -269,7 +270,7 @@ def import_(
     if data is not None and data.image_ids is not None:
         problem = episode_id_problem(ladder, data.image_ids, file=out)
         if problem:
-            typer.echo(f"note: {problem}", err=True)
+            say(f"note: {problem}", error=True)
 
 
 @app.command()
@@ -293,7 +294,7 @@ def export(
     found = load_ladder(ladder)
     origin = Origin(dataset or found.dataset, licence)
     for path in write_split_files(found, out, kind, origin):
-        typer.echo(path)
+        say(str(path))
 
 
 @app.command()

@@ -7,6 +7,8 @@ from typing import Any
 
 import typer
 
+from oodml.core.console import show
+
 
 def print_parts(as_json: bool) -> None:
     """A table each of generators with their options, of measures, backbones and formats."""
@@ -15,10 +17,8 @@ def print_parts(as_json: bool) -> None:
         typer.echo(json.dumps(parts, indent=2, ensure_ascii=False))
         return
     from rich.box import SIMPLE
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(markup=False)
     table = Table(title="generators and their options", title_justify="left", box=SIMPLE)
     for column in ("generator / option", "default", "what"):
         table.add_column(column, overflow="fold")
@@ -26,11 +26,11 @@ def print_parts(as_json: bool) -> None:
         table.add_row(name, "", generator["summary"], style="bold")
         for option, entry in generator["options"].items():
             table.add_row(f"  {option}", json.dumps(entry["default"]), entry["description"])
-    console.print(table)
+    show(table)
     table = Table(title="shift measures", title_justify="left", box=SIMPLE, show_header=False)
     for name, summary in parts["measures"].items():
         table.add_row(name, summary)
-    console.print(table)
+    show(table)
     table = Table(
         title="backbones; timm's arch.tag names serve too", title_justify="left", box=SIMPLE
     )
@@ -39,14 +39,14 @@ def print_parts(as_json: bool) -> None:
     for name, entry in parts["backbones"].items():
         pixels = "" if entry["image_size"] is None else str(entry["image_size"])
         table.add_row(name, str(entry["dim"] or "as given"), pixels, entry["pretraining"])
-    console.print(table)
+    show(table)
     table = Table(title="formats of split files", title_justify="left", box=SIMPLE)
     for column in ("format", "endings", "import", "export", "what"):
         table.add_column(column)
     for name, entry in parts["formats"].items():
         yes = ["yes" if entry[key] else "" for key in ("reads", "writes")]
         table.add_row(name, " ".join(entry["endings"]), *yes, entry["summary"])
-    console.print(table)
+    show(table)
 
 
 def _parts() -> dict[str, Any]:

@@ -10,9 +10,18 @@ class OodmlError(Exception):
 
 
 class UsageError(OodmlError):
-    """A wrong argument, spec key or name. The command line exits with code 2."""
+    """A wrong argument, spec key or name. The command line exits with code 2.
+
+    Attributes:
+        key: the argument or key it is about, where the raiser knows; a spec's checks put the
+            place in the file before it.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str = "", *, key: str | None = None) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class DataError(OodmlError):

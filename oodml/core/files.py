@@ -12,7 +12,8 @@ from typing import Any
 
 import platformdirs
 
-from oodml.core.errors import IntegrityError, OodmlError
+from oodml.core.errors import DataError, IntegrityError, OodmlError
+from oodml.core.os_errors import os_error_text
 
 
 def oodml_home() -> Path:
@@ -22,26 +23,52 @@ def oodml_home() -> Path:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary file beside ``path`` that replaces it when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    # mkstemp makes the file private to the user; results are meant to be shared.
-    temporary.chmod(0o666 & ~_umask())
+    """A temporary file beside ``path`` that replaces it when the block ends without an error.
+
+    Raises:
+        OodmlError: the file cannot be written: a full disk, a folder without permission, something
+            at ``path`` that is no regular file. The message names it.
+    """
+    with writing(path):
+        if path.exists() and not path.is_file():
+            # a device or a pipe would be replaced by a file
+            kind = "a folder" if path.is_dir() else "a device or pipe, not a regular file"
+            raise OodmlError(f"{path}: cannot be written: it is {kind}; name another file")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            # mkstemp makes the file private to the user; results are meant to be shared.
+            temporary.chmod(0o666 & ~_umask())
+            yield temporary
+            with open(temporary, "rb+") as written:
+                os.fsync(written.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What the operating system refuses inside the block is an OodmlError that names ``path``."""
     try:
-        yield temporary
-        with open(temporary, "rb+") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        raise OodmlError(f"{path}: cannot be written: {os_error_text(error, path)}") from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it; OodmlError, with its name, where that cannot be."""
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically with ``\\n`` line ends."""
     with atomic_path(path) as temporary:
-        temporary.write_bytes(text.encode("utf-8"))
+        # ids that are bytes of a file name without a meaning are kept as they are spelt
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -50,13 +77,45 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, text + "\n")
 
 
+def check_regular(path: Path) -> None:
+    """DataError unless ``path`` is a regular file: a pipe would be waited for without an end."""
+    try:
+        there, regular, folder = path.exists(), path.is_file(), path.is_dir()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {os_error_text(error, path)}") from None
+    if not there:
+        raise DataError(f"{path}: no such file")
+    if folder:
+        raise DataError(f"{path}: is a folder, expected a file")
+    if not regular:
+        raise DataError(f"{path}: is a device or pipe; expected a regular file")
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 text file, with or without a byte order mark; any line ends become ``\\n``.
+
+    Raises:
+        DataError: no such file, none that can be read, or not UTF-8; the message names it.
+    """
+    check_regular(path)
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {os_error_text(error, path)}") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise DataError(f"{path}: line {line} is not UTF-8; save the file as UTF-8") from None
+
+
 def read_json(path: Path) -> Any:
     """Read JSON; raises OodmlError naming the file when it is missing or not JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise OodmlError(f"{path}: no such file") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        return json.loads(read_text(path))
+    except DataError as error:
+        if path.is_file():
+            raise IntegrityError(str(error)) from None
+        raise OodmlError(str(error)) from None
+    except (ValueError, RecursionError) as error:
         raise IntegrityError(
             f"{path}: not valid JSON ({error}); restore it or make it again"
         ) from None

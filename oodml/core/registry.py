@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from oodml.core.errors import UsageError
 from oodml.core.hints import name_hint
 from oodml.core.names import check_plain_name
+from oodml.core.values import shown
 
 T = TypeVar("T")
 C = TypeVar("C", bound=type)
@@ -70,7 +71,7 @@ class Registry(Generic[T]):
     def get(self, name: str) -> T:
         """The entry called ``name``; raises UsageError with near names when there is none."""
         if name not in self:
-            raise UsageError(f"unknown {self.kind} {name!r}; {name_hint(name, self._entries)}")
+            raise UsageError(f"unknown {self.kind} {shown(name)}; {name_hint(name, self._entries)}")
         return self._entries[name]
 
     def names(self) -> list[str]:

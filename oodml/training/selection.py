@@ -112,7 +112,7 @@ def register_selection_rule(name: str) -> Callable[[S], S]:
     return _registry.register_class(name)
 
 
-def create_selection_rule(name: str, **options: object) -> SelectionRule:
+def create_selection_rule(name: str, /, **options: object) -> SelectionRule:
     """A fresh rule; UsageError with near names when there is none."""
     return _registry.get(name)(**options)
 

@@ -98,7 +98,7 @@ def task_class(name: str) -> type[Task]:
     return _registry.get(name)
 
 
-def create_task(name: str, **parameters: Any) -> Task:
+def create_task(name: str, /, **parameters: Any) -> Task:
     """A task with given parameters, the others at their defaults."""
     return task_class(name)(**parameters)
 
