@@ -6,8 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from oodml.core.console import say, show
 
 if TYPE_CHECKING:

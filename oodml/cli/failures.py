@@ -43,7 +43,10 @@ def _described(error: BaseException) -> tuple[int, str]:
     if isinstance(error, RecursionError):
         return FAILED, "what was given is nested too deeply to be read; make it flatter"
     if isinstance(error, UnicodeError):
-        return FAILED, f"text that is not valid Unicode ({error}); rename the file or save it as UTF-8"
+        return (
+            FAILED,
+            f"text that is not valid Unicode ({error}); rename the file or save it as UTF-8",
+        )
     return FAILED, _bug(error)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from oodml.cli.split_inputs import (
+    check_features_of,
     data_of,
     data_of_file,
     features_of,
@@ -15,11 +16,14 @@ from oodml.cli.split_inputs import (
     names,
     numbers,
     superclasses_of,
+    whole_numbers,
 )
 from oodml.cli.split_parts import print_parts
 from oodml.cli.split_printing import print_diff, print_ladder, print_measurement
 from oodml.core.console import say
 from oodml.core.errors import IntegrityError, UsageError
+from oodml.core.targets import check_folder_target
+from oodml.core.values import LARGEST_INTEGER, shown
 
 app = typer.Typer(
     no_args_is_help=True, help="Make, check and compare ladders of class splits of growing shift."
@@ -52,7 +56,9 @@ def make(
     device: Annotated[str, typer.Option(help="Device for the backbone.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="Folder to write [splits/DATASET/NAME].")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the ladder.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_INTEGER, help="Seed of every random choice.")
+    ] = 0,
     targets: Annotated[str | None, typer.Option(help="Shift values wanted: 10,20,30.")] = None,
     steps: Annotated[
         list[str] | None,
@@ -81,17 +87,31 @@ def make(
 ) -> None:
     """Make a ladder of class splits of growing shift."""
     from oodml.shift import generate_ladder
-    from oodml.shift.rules import LadderRules
+    from oodml.shift.generators import create_generator
+    from oodml.shift.rules import ladder_rules
 
     given: dict[str, Any] = {
         "levels": levels,
         "targets": numbers("--targets", targets),
         "steps": names(steps),
+        "keep_superclasses": keep_superclasses,
+        "pinned_train": pin_train or (),
+        "pinned_test": pin_test or (),
+        "min_images": min_images,
+        "image_tolerance": image_tolerance,
+        "remove_classes": remove_classes,
+        "val_fraction": val_fraction,
+        "shots": whole_numbers("--shots", shots),
+        "episodes": episodes,
+        "seed": seed,
     }
-    ladder_name = name or f"{generator}-{LadderRules(**given).level_count}"
+    options = generator_options(option or [])
+    create_generator(generator, **options)  # before the features, which take long
+    ladder_name = name or f"{generator}-{ladder_rules(**given).level_count}"
     folder = out or Path("splits") / dataset / ladder_name
     if not may_write(folder, overwrite, as_json):
         return
+    check_features_of(dataset, backbone, image_size, device)
     loaded, table = features_of(dataset, backbone, image_size, device)
     ladder = generate_ladder(
         table,
@@ -99,20 +119,10 @@ def make(
         superclass_of=loaded.superclass_of,
         default_split=loaded.default_split,
         **given,
-        keep_superclasses=keep_superclasses,
-        pinned_train=pin_train or (),
-        pinned_test=pin_test or (),
-        min_images=min_images,
-        image_tolerance=image_tolerance,
-        remove_classes=remove_classes,
-        val_fraction=val_fraction,
-        shots=[int(value) for value in numbers("--shots", shots) or ()],
-        episodes=episodes,
-        seed=seed,
         name=ladder_name,
         dataset=loaded.name,
         dataset_fingerprint=loaded.fingerprint,
-        **generator_options(option or []),
+        **options,
     )
     ladder.save(folder)
     print_ladder(ladder, folder, as_json)
@@ -173,11 +183,13 @@ def measure(
     as_json: JsonOption = False,
 ) -> None:
     """See a ladder through other shift measures or another backbone."""
-    from oodml.shift import load_ladder
+    from oodml.shift import MEASURES, load_ladder
     from oodml.shift.measuring import measure_ladder
 
     found = load_ladder(ladder)
     names = None if measure == "all" else [part for part in measure.split(",") if part]
+    for one in names or ():
+        MEASURES.get(one)
     data = data_of(found, features, label_column, backbone, image_size, device)
     result = measure_ladder(found, data, names, max_images=max_images)
     seen = features.name if features else backbone or str(found.features.get("backbone", ""))
@@ -208,6 +220,7 @@ def plot(
 
     found = load_ladder(ladder)
     folder = out or (ladder if ladder.is_dir() else ladder.parent)
+    check_folder_target("--out", folder)
     means = None
     if classes_map:
         means = data_of(found, features, label_column, backbone, None, device).means()
@@ -233,7 +246,10 @@ def import_(
     ] = None,
     label_column: Annotated[str, typer.Option(help="Label column of --features.")] = "label",
     val_fraction: Annotated[float, typer.Option(help="Share of training classes for val.")] = 0.25,
-    seed: Annotated[int, typer.Option(help="Seed of validation classes and episodes.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=LARGEST_INTEGER, help="Seed of validation classes and episodes."),
+    ] = 0,
     id_map: Annotated[
         Path | None,
         typer.Option(help="CSV with columns from, to (and class): ids of one's own images."),
@@ -260,6 +276,7 @@ def import_(
     if features is not None:
         data = data_of_file(features, label_column)
     elif dataset is not None:
+        check_features_of(dataset, backbone, image_size, device)
         loaded, table = features_of(dataset, backbone, image_size, device)
         data, fingerprint = LabelledFeatures.of(table), loaded.fingerprint
     ladder = ladder_of_draft(
@@ -291,6 +308,7 @@ def export(
     from oodml.shift import load_ladder
     from oodml.shift.formats import Origin, write_split_files
 
+    check_folder_target("--out", out)
     found = load_ladder(ladder)
     origin = Origin(dataset or found.dataset, licence)
     for path in write_split_files(found, out, kind, origin):
@@ -318,7 +336,8 @@ def may_write(folder: Path, overwrite: str, as_json: bool) -> bool:
     from oodml.shift import load_ladder
 
     if overwrite not in ("never", "missing", "always"):
-        raise UsageError(f"--overwrite {overwrite!r}: expected never, missing or always")
+        raise UsageError(f"--overwrite {shown(overwrite)}: expected never, missing or always")
+    check_folder_target("--out", folder)
     if not (folder / "ladder.json").exists() or overwrite == "always":
         return True
     if overwrite == "never":

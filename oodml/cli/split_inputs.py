@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oodml.core.errors import DataError, IntegrityError, OodmlError, UsageError
+from oodml.core.values import shown
 
 if TYPE_CHECKING:
     from oodml.shift.distance.labelled import LabelledFeatures
@@ -23,6 +24,20 @@ def features_of(
 
     loaded = load_dataset(dataset)
     return loaded, extract_features(loaded, backbone, image_size=image_size, device=device)
+
+
+def check_features_of(dataset: str, backbone: str, image_size: int | None, device: str) -> None:
+    """Raise now what ``features_of`` would for its arguments after the data set was made."""
+    from oodml.datasets.load import check_dataset
+    from oodml.features.engines.precision import fabric_of
+    from oodml.features.registry import create_backbone
+
+    check_dataset(dataset)
+    fabric_of(device, "float32")
+    network = create_backbone(backbone)
+    network.check_installed()
+    if network.preprocessing is not None:
+        network.preprocessing.at_size(image_size)
 
 
 def data_of(
@@ -82,7 +97,18 @@ def numbers(flag: str, text: str | None) -> list[float] | None:
     try:
         return [float(part) for part in text.split(",") if part.strip()]
     except ValueError:
-        raise UsageError(f"{flag} {text!r}: expected numbers with commas between them") from None
+        raise UsageError(
+            f"{flag} {shown(text)}: expected numbers with commas between them"
+        ) from None
+
+
+def whole_numbers(flag: str, text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise UsageError(
+            f"{flag} {shown(text)}: expected whole numbers with commas between them"
+        ) from None
 
 
 def names(given: list[str] | None) -> list[str] | None:
@@ -97,9 +123,9 @@ def generator_options(given: list[str]) -> dict[str, Any]:
     for text in given:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise UsageError(f"--option {text!r}: expected NAME=VALUE")
+            raise UsageError(f"--option {shown(text)}: expected NAME=VALUE")
         try:
             options[key] = json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # no JSON, so it is text
             options[key] = value
     return options

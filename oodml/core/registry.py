@@ -70,8 +70,9 @@ class Registry(Generic[T]):
 
     def get(self, name: str) -> T:
         """The entry called ``name``; raises UsageError with near names when there is none."""
-        if name not in self:
-            raise UsageError(f"unknown {self.kind} {shown(name)}; {name_hint(name, self._entries)}")
+        if not isinstance(name, str) or name not in self:
+            hint = name_hint(str(name), self._entries)
+            raise UsageError(f"unknown {self.kind} {shown(name)}; {hint}")
         return self._entries[name]
 
     def names(self) -> list[str]:

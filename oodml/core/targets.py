@@ -9,6 +9,8 @@ from pathlib import Path
 from oodml.core.errors import UsageError
 from oodml.core.os_errors import os_error_text
 
+FIGURE_ENDINGS = (".png", ".svg", ".pdf")
+
 
 def check_folder_target(flag: str, folder: Path) -> None:
     """UsageError, beginning with ``flag``, unless files can be written into ``folder``.

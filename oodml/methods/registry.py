@@ -86,7 +86,9 @@ def _create(name: str, asked: str, given: dict[str, Any]) -> Method:
                 raise UsageError(text, key=unknown[0])
             own, rest = split_parameters(wrapper, plain.base.accepted_names, given)
             return _wrap(wrapper, _create(base_name, asked, rest), own)
-    raise UsageError(f"unknown method {shown(asked)}; {name_hint(asked, list_methods())}", key="name")
+    raise UsageError(
+        f"unknown method {shown(asked)}; {name_hint(asked, list_methods())}", key="name"
+    )
 
 
 def _is_known(name: str) -> bool:

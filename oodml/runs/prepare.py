@@ -22,7 +22,7 @@ from oodml.runs.items_file import FeatureFile, write_items
 from oodml.runs.matching import LoadedLadder, load_given, matching_ladders
 from oodml.runs.plan.conditions import ConditionContext, get_condition
 from oodml.runs.plan.grid import grid
-from oodml.runs.plan.outline import chosen_levels, ladder_name
+from oodml.runs.plan.ladders import chosen_levels, ladder_name
 from oodml.runs.plan.plan_file import Plan, write_plan
 from oodml.runs.plan.sections import FeatureSettings, LadderEntry
 from oodml.runs.plan.selection import selection_rule
@@ -161,7 +161,9 @@ def _items(dataset: ClassDataset) -> ItemTable:
 
 def _splits(spec: BenchmarkSpec, ladder: Ladder, dataset: ClassDataset) -> list[Split]:
     """The splits of all conditions, checked: what would fail after hours of training fails now."""
-    context = ConditionContext(ladder, _items(dataset), chosen_levels(spec, len(ladder.levels)))
+    context = ConditionContext(
+        ladder, _items(dataset), chosen_levels(spec.levels, len(ladder.levels))
+    )
     splits = [split for name in spec.conditions for split in get_condition(name)(context)]
     rules = [
         selection_rule(planned.training) for planned in spec.methods() if planned.method.trains

@@ -69,9 +69,7 @@ def list_presets() -> list[str]:
 def load_preset(name: str) -> Preset:
     """The preset called ``name``; UsageError with near names when there is none."""
     if name not in _all():
-        raise UsageError(
-            f"unknown preset {shown(name)}; {name_hint(name, _all())}", key="preset"
-        )
+        raise UsageError(f"unknown preset {shown(name)}; {name_hint(name, _all())}", key="preset")
     return _all()[name]
 
 

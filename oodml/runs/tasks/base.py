@@ -68,6 +68,14 @@ class Task(Parametrised):
     def check(self) -> None:
         """UsageError, beginning with the parameter's name, for values that cannot be."""
 
+    def metric_names(self) -> tuple[str, ...]:
+        """Names of the metrics it gives, as far as its parameters tell them; () if they do not."""
+        return ()
+
+    def makes(self, metric: str) -> bool:
+        """Whether rows of ``metric`` may come of it; a task that names none may make any."""
+        return not self.metric_names() or metric in self.metric_names()
+
     def check_split(self, split: Split, ladder: Ladder) -> None:
         """UsageError where the task cannot be done on a split. Called before anything is trained."""
 
