@@ -1,4 +1,4 @@
-"""How many rounds a seeded trial makes: few in the suite, more where the environment says so."""
+"""How often a test of random damage tries, so that the same test serves the suite and a long check."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import os
 
 
 def rounds(default: int) -> int:
-    """OODML_TEST_ROUNDS where it is set, else ``default``."""
-    return int(os.environ.get("OODML_TEST_ROUNDS") or default)
+    """``default``, or what the environment variable OODML_TEST_ROUNDS says."""
+    return int(os.environ.get("OODML_TEST_ROUNDS", default))

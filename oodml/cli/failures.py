@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-import traceback
 from pathlib import Path
 
 from oodml.core.console import say
 from oodml.core.errors import OodmlError
+from oodml.core.failure_text import failure_text, failure_trace
 from oodml.core.os_errors import os_error_text
 
 DEBUG = "OODML_DEBUG"
@@ -22,7 +22,7 @@ def report_failure(error: BaseException) -> int:
     With the environment variable OODML_DEBUG, the traceback is printed before it.
     """
     if os.environ.get(DEBUG):
-        say("".join(traceback.format_exception(error)), error=True)
+        say(failure_trace(error), error=True)
     code, text = _described(error)
     say(f"oodml: {text}", error=True)
     return code
@@ -60,7 +60,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def _bug(error: BaseException) -> str:
-    what = f"{type(error).__name__}: {error}"
+    what = failure_text(error)
     if os.environ.get(DEBUG):
         where = "the traceback stands above"
     elif (path := _saved(error)) is not None:
@@ -75,11 +75,11 @@ def _saved(error: BaseException) -> Path | None:
     try:
         handle, name = tempfile.mkstemp(prefix="oodml-traceback-", suffix=".txt")
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(traceback.format_exception(error))
+            file.write(failure_trace(error))
     except OSError:
         return None
     return Path(name)
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return failure_text(error).splitlines()[0]

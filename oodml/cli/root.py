@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from oodml._version import __version__
 from oodml.cli import data, eval, methods, metrics, report, run, search, split, verify
@@ -14,7 +15,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # help texts hold brackets; they are text
+    rich_markup_mode="rich",
     help="Deep metric learning under growing class shift: splits, runs, exact evaluation, tables.",
 )
 app.add_typer(data.app, name="data")
@@ -46,14 +47,17 @@ def root(
 
 
 def command() -> Any:
-    """The tree as one command to call; in the lists of groups every summary stands whole."""
+    """The tree as one command to call. Its help is shown as it is written, brackets included."""
     built = typer.main.get_command(app)
-    _whole_summaries(built)
+    _as_text(built)
     return built
 
 
-def _whole_summaries(group: Any) -> None:
-    """Give each command its first paragraph as its summary, which would be cut at the line's end."""
-    for one in getattr(group, "commands", {}).values():
-        one.short_help = (one.help or "").strip().split("\n\n")[0].replace("\n", " ")
-        _whole_summaries(one)
+def _as_text(one: Any) -> None:
+    """Escape the help texts of a command and those below it: typer reads them as markup."""
+    for holder in (one, *one.params):
+        for name in ("help", "short_help"):
+            if getattr(holder, name, None):
+                setattr(holder, name, escape(getattr(holder, name)))
+    for below in getattr(one, "commands", {}).values():
+        _as_text(below)

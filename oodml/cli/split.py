@@ -23,7 +23,7 @@ from oodml.cli.split_printing import print_diff, print_ladder, print_measurement
 from oodml.core.console import say
 from oodml.core.errors import IntegrityError, UsageError
 from oodml.core.targets import check_folder_target
-from oodml.core.values import LARGEST_INTEGER, shown
+from oodml.core.values import shown
 
 app = typer.Typer(
     no_args_is_help=True, help="Make, check and compare ladders of class splits of growing shift."
@@ -56,9 +56,7 @@ def make(
     device: Annotated[str, typer.Option(help="Device for the backbone.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="Folder to write [splits/DATASET/NAME].")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the ladder.")] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_INTEGER, help="Seed of every random choice.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random choice.")] = 0,
     targets: Annotated[str | None, typer.Option(help="Shift values wanted: 10,20,30.")] = None,
     steps: Annotated[
         list[str] | None,
@@ -248,7 +246,7 @@ def import_(
     val_fraction: Annotated[float, typer.Option(help="Share of training classes for val.")] = 0.25,
     seed: Annotated[
         int,
-        typer.Option(min=0, max=LARGEST_INTEGER, help="Seed of validation classes and episodes."),
+        typer.Option(min=0, help="Seed of validation classes and episodes."),
     ] = 0,
     id_map: Annotated[
         Path | None,

@@ -14,6 +14,7 @@ import platformdirs
 
 from oodml.core.errors import DataError, IntegrityError, OodmlError
 from oodml.core.os_errors import os_error_text
+from oodml.core.regular_files import check_regular_file
 
 
 def oodml_home() -> Path:
@@ -77,27 +78,13 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, text + "\n")
 
 
-def check_regular(path: Path) -> None:
-    """DataError unless ``path`` is a regular file: a pipe would be waited for without an end."""
-    try:
-        there, regular, folder = path.exists(), path.is_file(), path.is_dir()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {os_error_text(error, path)}") from None
-    if not there:
-        raise DataError(f"{path}: no such file")
-    if folder:
-        raise DataError(f"{path}: is a folder, expected a file")
-    if not regular:
-        raise DataError(f"{path}: is a device or pipe; expected a regular file")
-
-
 def read_text(path: Path) -> str:
     """A UTF-8 text file, with or without a byte order mark; any line ends become ``\\n``.
 
     Raises:
         DataError: no such file, none that can be read, or not UTF-8; the message names it.
     """
-    check_regular(path)
+    check_regular_file(path)
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:

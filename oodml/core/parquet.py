@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from oodml.core.errors import DataError
 from oodml.core.files import atomic_path
+from oodml.core.regular_files import check_regular_file
 
 
 def read_table(path: Path, needed: Sequence[str] = ()) -> pa.Table:
@@ -18,6 +19,7 @@ def read_table(path: Path, needed: Sequence[str] = ()) -> pa.Table:
     Raises:
         DataError: no such file, not Parquet, or one of the columns ``needed`` is not there.
     """
+    check_regular_file(path)
     try:
         table = pq.read_table(path)
     except FileNotFoundError:
