@@ -130,7 +130,13 @@ def eval_command(
     if plot_retrieval is not None and (images is None or gallery is not None):
         raise UsageError("--plot-retrieval: needs --images, and no --gallery")
     check_similarity(similarity)
-    _check_sizes(seed=seed, memory=memory, train_classes=train_classes, probes=probes)
+    _check_sizes(
+        seed=seed,
+        memory=memory,
+        train_classes=train_classes,
+        probes=probes,
+        approximate=approximate,
+    )
     if device is not None and approximate is None:
         check_torch_device(device)
     group_of = None if groups is None else read_groups(groups)

@@ -12,7 +12,7 @@ import torch
 from filelock import FileLock
 
 from oodml.core.errors import IntegrityError, UsageError
-from oodml.core.files import oodml_home
+from oodml.core.files import make_folder, oodml_home
 from oodml.core.hashing import sha256_json
 from oodml.core.progress import console
 from oodml.datasets import ClassDataset
@@ -111,7 +111,7 @@ def _cached(
     # The name is for people; equal content under two names may share features.
     key = sha256_json({k: v for k, v in inputs.items() if k != "dataset"})
     folder = oodml_home() / "features" / dataset.name / f"{network.name}-{key[:16]}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     rows = len(dataset.image_ids)
     with FileLock(folder.with_name(folder.name + ".lock")):
         try:

@@ -21,8 +21,9 @@ from oodml.runs.executors import get_executor
 from oodml.runs.matching import load_given
 from oodml.runs.model_size import check_size
 from oodml.runs.plan.ladders import chosen_levels
-from oodml.runs.plan.sections import FeatureSettings
+from oodml.runs.plan.sections import FeatureSettings, LadderEntry
 from oodml.runs.plan.spec import BenchmarkSpec
+from oodml.shift import Ladder
 
 
 def check_before(
@@ -54,10 +55,12 @@ def check_before(
         with _about(f"{where}: dataset"):
             check_dataset(name)
     with _about(f"{where}: ladder.path"):
-        given = [ladder for _, ladder in load_given(spec.ladders) if ladder is not None]
-    for ladder in given:
+        given = load_given(spec.ladders)
+    for entry, ladder in given:
         with _about(where):
-            chosen_levels(spec.levels, len(ladder.levels))
+            if ladder is not None:
+                chosen_levels(spec.levels, len(ladder.levels))
+            _check_shots(spec, entry, ladder)
     for features in spec.features:
         with _about(f"{where}: features"):
             network = _checked_network(features, device)
@@ -84,6 +87,24 @@ def first_metric(spec: BenchmarkSpec, wanted: str = "recall_at_1") -> str:
     tasks = spec.tasks()
     known = [name for task in tasks for name in task.metric_names()]
     return wanted if not known or wanted in known else known[0]
+
+
+def _check_shots(spec: BenchmarkSpec, entry: LadderEntry, ladder: Ladder | None) -> None:
+    """Episodes of condition forward are the ladder's own; the other conditions draw theirs."""
+    if "forward" not in spec.conditions:
+        return
+    known: tuple[int, ...] = entry.shots
+    if ladder is not None:
+        known = () if ladder.episode_table is None else ladder.episode_table.all_shots
+    for place, task in enumerate(spec.tasks()):
+        missing = [one for one in task.episode_shots() if one not in known]
+        if missing:
+            table = f"tasks.{place}" if spec.task_entries else "evaluation"
+            has = ", ".join(map(str, known)) or "none"
+            raise UsageError(
+                f"{table}.shots: the ladder has no {missing[0]}-shot episodes (it has: {has}); "
+                "change shots here or there"
+            )
 
 
 def _checked_network(features: FeatureSettings, device: str) -> Backbone:

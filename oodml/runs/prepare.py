@@ -14,7 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from oodml.core.errors import OodmlError, UsageError
-from oodml.core.files import read_json, write_json
+from oodml.core.files import make_folder, read_json, write_json
 from oodml.core.progress import console
 from oodml.datasets import ClassDataset, load_dataset
 from oodml.features import FeatureTable, extract_features
@@ -48,7 +48,7 @@ def prepare(spec: BenchmarkSpec, folder: Path, device: str = "auto") -> Plan:
             or task that cannot be done on a ladder. Nothing is trained before.
         DataError, IntegrityError: data or files that cannot be used.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with _alone(folder):
         settings = tuple(_settings(spec, folder, device))
         _check_conditions(spec, settings)

@@ -67,9 +67,10 @@ def test_text_with_brackets_is_printed_whole(
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_bar_shows_its_description_whole(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
+    for name, value in {"TERM": "xterm", "TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "1"}.items():
+        monkeypatch.setenv(name, value)
     terminal = output()
-    terminal.file, terminal._force_terminal, terminal.width = io.StringIO(), True, 120
+    terminal.file, terminal.width = io.StringIO(), 120
     monkeypatch.setattr(progress, "console", terminal)
     with progress_task(text, 2) as task:
         with progress_task(text + "!", 3):
@@ -91,9 +92,7 @@ def test_a_line_of_a_log_shows_its_description(
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_a_terminal_acts_on_is_spelt_out(
-    way: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_a_terminal_acts_on_is_spelt_out(way: str, capsys: pytest.CaptureFixture[str]) -> None:
     WAYS[way]("a\x1b]0;title\x07b\x9b31mc\u202ed\udcff")
     printed = capsys.readouterr()
     text = printed.out + printed.err
