@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from oodml.core.errors import OodmlError, UsageError
 from oodml.core.hints import name_hint
 from oodml.core.targets import check_folder_target
@@ -21,6 +23,7 @@ from oodml.runs.executors import get_executor
 from oodml.runs.matching import load_given
 from oodml.runs.model_size import check_size
 from oodml.runs.plan.ladders import chosen_levels
+from oodml.runs.plan.methods import PlannedMethod
 from oodml.runs.plan.sections import FeatureSettings, LadderEntry
 from oodml.runs.plan.spec import BenchmarkSpec
 from oodml.shift import Ladder
@@ -70,6 +73,7 @@ def check_before(
             with _about(f"{where}: methods.{place}"):
                 fabric_of(device, planned.training.precision)
                 check_size(planned, network)
+                _check_batches(planned)
 
 
 def check_metric(spec: BenchmarkSpec, metric: str) -> None:
@@ -105,6 +109,20 @@ def _check_shots(spec: BenchmarkSpec, entry: LadderEntry, ladder: Ladder | None)
                 f"{table}.shots: the ladder has no {missing[0]}-shot episodes (it has: {has}); "
                 "change shots here or there"
             )
+
+
+def _check_batches(planned: PlannedMethod) -> None:
+    """UsageError where a batch of the settings' size does not hold what the method's rule draws."""
+    method, size = planned.method, planned.training.batch_size
+    if not method.trains:
+        return
+    labels = np.arange(2 * size, dtype=np.int64) % max(2, size // method.images_per_class)
+    try:
+        method.batches().open(labels, size, 0)
+    except OodmlError:
+        raise
+    except Exception:  # anybody's code: its own cells fail and say why, the others go on
+        return
 
 
 def _checked_network(features: FeatureSettings, device: str) -> Backbone:
