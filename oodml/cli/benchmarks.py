@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from oodml.core.console import show
+
 app = typer.Typer(no_args_is_help=True, help="Benchmark specs that come with oodml.")
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -15,7 +17,6 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def list_command(as_json: _Json = False) -> None:
     """All of them, what they are and the data each needs."""
     from rich.box import SIMPLE
-    from rich.console import Console
     from rich.table import Table
 
     found = _listed()
@@ -26,9 +27,7 @@ def list_command(as_json: _Json = False) -> None:
     for name, one in found.items():
         data = "\n".join(f"{dataset}: {state}" for dataset, state in one["data"].items())
         table.add_row(name, one["description"], data)
-    console = Console(markup=False)
-    console.print(table)
-    console.print("oodml run NAME runs one; oodml benchmarks show NAME prints it.")
+    show(table, "oodml run NAME runs one; oodml benchmarks show NAME prints it.")
 
 
 @app.command("show")

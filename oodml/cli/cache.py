@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from oodml.core.console import say, show
+
 if TYPE_CHECKING:
     from oodml.core.cache_entry import CacheEntry
 
@@ -105,19 +107,16 @@ def _row(entry: CacheEntry, state: str) -> dict[str, Any]:
 def _print_table(
     rows: list[dict[str, Any]], total: str, counted: list[dict[str, Any]] | None = None
 ) -> None:
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from oodml.core.sizes import readable_bytes
 
-    console = Console()
     if rows:
         table = Table("kind", "data set", "name", "size", "days unused", "state")
         for row in rows:
-            texts = [escape(str(row[key])) for key in ("kind", "dataset", "name")]
+            texts = [str(row[key]) for key in ("kind", "dataset", "name")]
             size, days = readable_bytes(row["bytes"]), f"{row['days']:.0f}"
             table.add_row(*texts, size, days, row["state"])
-        console.print(table)
+        show(table)
     size = readable_bytes(sum(row["bytes"] for row in (rows if counted is None else counted)))
-    console.print(f"{total}: {size}", highlight=False)
+    say(f"{total}: {size}")

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from oodml.cli.catalogue import Entries, Entry
+from oodml.core.console import show
 
 if TYPE_CHECKING:
     from oodml.core.parameters import Parameter
@@ -112,19 +113,15 @@ def unwrapped(text: str) -> str:
 
 def print_entry(name: str, one: Entry) -> None:
     """Everything about one entry."""
-    console = Console(markup=False)
-    console.print(name, style="bold", highlight=False)
-    console.print(unwrapped(one.text), highlight=False)
+    show(Text(name, style="bold"), unwrapped(one.text))
     for fact, value in one.facts.items():
         head, write = _HEADS[fact]
         if write(value):
-            console.print(f"{head}: {write(value)}", highlight=False)
+            show(f"{head}: {write(value)}")
     if one.options:
-        console.print(options_table(one.options))
+        show(options_table(one.options))
 
 
 def print_tables(*tables: Table) -> None:
     """Print tables one after the other."""
-    console = Console(markup=False)
-    for table in tables:
-        console.print(table)
+    show(*tables)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from oodml.cli.data_remove import remove_command
+from oodml.core.console import say, show
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,7 +35,7 @@ def _group() -> None:
     from oodml.datasets.added import sweep_data_folder
 
     for path in sweep_data_folder():
-        typer.echo(f"removed what a killed call had left: {path}", err=True)
+        say(f"removed what a killed call had left: {path}", error=True)
 
 
 @app.command("list")
@@ -50,7 +51,7 @@ def list_command(as_json: _Json = False) -> None:
     for row in rows:
         counts = ["" if row[key] is None else f"{row[key]:,}" for key in ("images", "classes")]
         table.add_row(row["name"], row["kind"], *counts, row["state"])
-    _print(table)
+    show(table)
 
 
 @app.command("show")
@@ -63,7 +64,7 @@ def show_command(name: str, as_json: _Json = False) -> None:
     if as_json:
         _print_json(facts)
     else:
-        _print(_facts_table(facts))
+        show(_facts_table(facts))
 
 
 @app.command("add")
@@ -99,7 +100,7 @@ def add_command(
     if as_json:
         _print_json(facts)
     else:
-        _print(_facts_table(facts))
+        show(_facts_table(facts))
 
 
 @app.command("verify")
@@ -117,14 +118,12 @@ def verify_command(
         _print_json(checked)
     else:
         for row in checked:
-            _print(
-                f"[bold]{row['name']}[/]: " + ("[red]damaged[/]" if row["problems"] else "whole")
-            )
+            say(f"{row['name']}: {'damaged' if row['problems'] else 'whole'}")
             for kind in ("problems", "warnings"):
                 for line in row[kind]:
-                    _print_plain(f"  {kind[:-1]}: {line}")
+                    say(f"  {kind[:-1]}: {line}")
         if not checked:
-            _print("nothing was added yet; `oodml data add` adds a data set")
+            say("nothing was added yet; `oodml data add` adds a data set")
     if any(row["problems"] for row in checked):
         raise typer.Exit(1)
 
@@ -199,15 +198,14 @@ def _notes(name: str) -> list[str]:
 
 
 def _facts_table(facts: dict[str, Any]) -> Table:
-    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=escape(facts["name"]), show_header=False, title_justify="left")
+    table = Table(title=facts["name"], show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for label, value in _fact_lines(facts):
         if value:
-            table.add_row(label, escape(value))
+            table.add_row(label, value)
     return table
 
 
@@ -241,18 +239,6 @@ def _fact_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     lines += [("note", note) for note in facts["notes"]]
     lines += [("warning", warning) for warning in facts["warnings"]]
     return lines
-
-
-def _print(what: Any) -> None:
-    from rich.console import Console
-
-    Console().print(what)
-
-
-def _print_plain(text: str) -> None:
-    from rich.console import Console
-
-    Console().print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_json(value: Any) -> None:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from oodml.core.console import say
+
 
 def remove_command(
     name: str,
@@ -37,9 +39,9 @@ def remove_command(
         facts = {"name": name, "bytes": total, "stays": removed.stays, "features_left": left}
         typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
         return
-    typer.echo(f"removed {name!r}, {readable_bytes(total)} freed{stays}")
+    say(f"removed {name!r}, {readable_bytes(total)} freed{stays}")
     for path in left:
-        typer.echo(f"not removed now: {path}; `oodml cache clean` does it later")
+        say(f"not removed now: {path}; `oodml cache clean` does it later")
 
 
 def _ask(question: str, name: str) -> None:
@@ -48,5 +50,5 @@ def _ask(question: str, name: str) -> None:
     if not sys.stdin.isatty():
         raise UsageError(f"remove {name!r}: nobody can be asked here; add --yes")
     if not typer.confirm(question, err=True):
-        typer.echo("nothing was removed", err=True)
+        say("nothing was removed", error=True)
         raise typer.Exit(1)

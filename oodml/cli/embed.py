@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from oodml.core.console import say
+
 
 def embed(
     cell: Annotated[
@@ -48,7 +50,7 @@ def embed(
     data, columns = read_inputs(images)
     if isinstance(data, VectorTable):
         ids, rows = data.ids, embedder(data.vectors)
-        typer.echo(f"vectors are taken as features of {embedder.info['backbone']}", err=True)
+        say(f"vectors are taken as features of {embedder.info['backbone']}", error=True)
     else:
         ids, rows = data.image_ids, embedder(data, batch_size=batch_size)
     files = write_embeddings(out, VectorTable(ids, rows, columns))
@@ -56,9 +58,9 @@ def embed(
         facts = {"files": [str(file) for file in files], "rows": len(ids), "dim": rows.shape[1]}
         typer.echo(json.dumps({**facts, "embedder": embedder.info}, indent=2, ensure_ascii=False))
         return
-    typer.echo(
+    say(
         f"{len(ids)} embeddings of {rows.shape[1]} numbers by {embedder.info['title']} "
         f"({embedder.info['backbone']})"
     )
     for file in files:
-        typer.echo(file)
+        say(str(file))

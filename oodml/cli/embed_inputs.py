@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from oodml.core.console import say
 from oodml.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def read_inputs(given: list[str]) -> tuple[ClassDataset | VectorTable, Columns]:
         loaded = found.load(own_name=False)
     except DataError as error:  # no folder a class; the images can be embedded all the same
         images = images_below(found.path, found.name)
-        typer.echo(f"embedded without classes: {error}", err=True)
+        say(f"embedded without classes: {error}", error=True)
         return images, {}
     return loaded, columns_of(loaded)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from oodml.cli.eval_tables import neighbours_json, print_neighbours, print_report, report_json
+from oodml.core.console import say
 from oodml.core.errors import DataError, UsageError
+from oodml.core.targets import FIGURE_ENDINGS, check_file_target
+from oodml.core.values import LARGEST_INTEGER
 
 if TYPE_CHECKING:
     from oodml.evaluation import Report
@@ -39,20 +43,31 @@ def eval_command(
         None, "--metrics", help="Comma-separated, for instance recall_at_1,map_at_r."
     ),
     similarity: str = typer.Option("cosine", help="cosine, dot or euclidean."),
-    seed: int = typer.Option(0, "--seed", help="Seed of k-means (nmi, ami, f1_pairwise)."),
+    seed: int = typer.Option(0, "--seed", min=0, help="Seed of k-means (nmi, ami, f1_pairwise)."),
     train_classes: int | None = typer.Option(
-        None, "--train-classes", help="Number of training classes, for nmi_oodml."
+        None,
+        "--train-classes",
+        min=1,
+        help="Number of training classes, for nmi_oodml.",
     ),
-    memory: int = typer.Option(256, "--memory", help="Working memory of exact ranking, in MiB."),
+    memory: int = typer.Option(
+        256, "--memory", min=1, help="Working memory of exact ranking, in MiB."
+    ),
     device: str | None = typer.Option(None, "--device", help="cpu (default), cuda, ..."),
     approximate: int | None = typer.Option(
-        None, "--approximate", help="Only find the first K neighbours, with faiss.", metavar="K"
+        None,
+        "--approximate",
+        min=1,
+        help="Only find the first K neighbours, with faiss.",
+        metavar="K",
     ),
     index: str | None = typer.Option(
         None, help="For --approximate: a faiss factory string. [default: auto]"
     ),
     probes: int | None = typer.Option(
-        None, help="For --approximate: lists of an inverted file looked at. [default: 16]"
+        None,
+        min=1,
+        help="For --approximate: lists of an inverted file looked at. [default: 16]",
     ),
     groups: Path | None = typer.Option(
         None, "--groups", help="CSV or Parquet file with class and group, to score groups too."
@@ -74,6 +89,7 @@ def eval_command(
     ),
 ) -> None:
     """Score EMBEDDINGS by exact retrieval: every image a query against all others, or a gallery."""
+    from oodml.core.devices import check_torch_device
     from oodml.evaluation import (
         DEFAULT_METRICS,
         approximate_neighbours,
@@ -84,7 +100,9 @@ def eval_command(
         save_ranks,
     )
     from oodml.evaluation.files.embedding_files import read_groups, read_labelled
+    from oodml.evaluation.inputs.frame import check_similarity
     from oodml.evaluation.report import resolve_metrics
+    from oodml.reports.image_lookup import find_images
 
     if approximate is not None and (save or plot_classes or plot_retrieval or groups):
         raise UsageError(
@@ -99,11 +117,39 @@ def eval_command(
         check_listed_metrics(names or (), approximate)
     if groups is not None and all(metric.takes == "embeddings" for metric in chosen):
         raise UsageError("--groups: needs a retrieval metric, for instance recall_at_1")
+    if save is not None:
+        check_file_target("--save-ranks", save)
+    for flag, target in {
+        "--plot-classes": plot_classes,
+        "--plot-retrieval": plot_retrieval,
+    }.items():
+        if target is not None:
+            check_file_target(flag, target, FIGURE_ENDINGS)
+    if plot_classes is not None and all(metric.takes == "embeddings" for metric in chosen):
+        raise UsageError("--plot-classes: needs a retrieval metric, for instance recall_at_1")
+    if plot_retrieval is not None and (images is None or gallery is not None):
+        raise UsageError("--plot-retrieval: needs --images, and no --gallery")
+    check_similarity(similarity)
+    _check_sizes(
+        seed=seed,
+        memory=memory,
+        train_classes=train_classes,
+        probes=probes,
+        approximate=approximate,
+    )
+    if device is not None and approximate is None:
+        check_torch_device(device)
     group_of = None if groups is None else read_groups(groups)
     rows = read_labelled(embeddings, labels, ids)
     others = None
     if gallery is not None:
         others = read_labelled(gallery, gallery_labels or labels, gallery_ids)
+    if plot_retrieval is not None and rows.ids is None:
+        raise UsageError(f"--plot-retrieval: {embeddings} has no ids; give them with --ids")
+    look_up = None
+    if plot_retrieval is not None and images is not None and rows.ids is not None:
+        look_up = find_images(images, rows.ids)
+        look_up(0)  # the wrong folder is told now, not when all is scored
     given = _as_arguments(rows, others)
     if approximate is not None:
         options = {"index": index, "probes": probes, "device": device}
@@ -130,37 +176,45 @@ def eval_command(
         save_ranks(report.ranks, save)
     if plot_classes is not None:
         _draw_classes(report, plot_classes)
-    if plot_retrieval is not None:
-        if images is None or others is not None or rows.ids is None:
-            raise UsageError("--plot-retrieval: needs --images, ids, and no --gallery")
-        _draw_retrieval(report, rows, similarity, images, plot_retrieval)
+    if plot_retrieval is not None and look_up is not None:
+        _draw_retrieval(report, rows, similarity, look_up, plot_retrieval)
     if as_json:
         typer.echo(json.dumps(report_json(report, group_of), indent=2))
         return
     print_report(report, str(embeddings), rows.unused_labels, group_of)
     for name, path in {"ranks": save, "classes": plot_classes, "retrieval": plot_retrieval}.items():
         if path is not None:
-            typer.echo(f"{name}: {path}")
+            say(f"{name}: {path}")
+
+
+def _check_sizes(**given: int | None) -> None:
+    """UsageError for a number that no library takes."""
+    for name, value in given.items():
+        # MiB are multiplied to bytes
+        if value is not None and value > LARGEST_INTEGER >> 20:
+            flag = name.replace("_", "-")
+            raise UsageError(f"--{flag} {value}: expected at most {LARGEST_INTEGER >> 20}")
 
 
 def _draw_classes(report: Report, path: Path) -> None:
     from oodml.core.figures import save_figure
     from oodml.reports.pictures import per_class_picture
 
-    if not report.macro:
-        raise UsageError("--plot-classes: needs a retrieval metric, for instance recall_at_1")
     metric = next(iter(report.macro))
     interval = report.intervals(average="macro")[metric]
     save_figure(per_class_picture(report, metric, interval=interval), path)
 
 
 def _draw_retrieval(
-    report: Report, rows: LabelledEmbeddings, similarity: str, images: str, path: Path
+    report: Report,
+    rows: LabelledEmbeddings,
+    similarity: str,
+    load: Callable[[int], Any],
+    path: Path,
 ) -> None:
     from oodml.core.figures import save_figure
     from oodml.evaluation.report import report_from_ranks
     from oodml.evaluation.search.neighbours import nearest_neighbours
-    from oodml.reports.image_lookup import find_images
     from oodml.reports.pictures import retrieval_picture, spread_queries
 
     assert rows.ids is not None
@@ -172,7 +226,6 @@ def _draw_retrieval(
     near = nearest_neighbours(
         rows.embeddings, queries, min(8, len(rows.ids) - 1), similarity=similarity
     )
-    load = find_images(images, rows.ids)
     picture = retrieval_picture(queries, near, rows.labels, load, notes=notes)
     save_figure(picture, path)
 

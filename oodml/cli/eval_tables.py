@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import typer
+from oodml.core.console import say, show
 
 if TYPE_CHECKING:
     from oodml.evaluation import NeighbourLists, Report
@@ -35,7 +35,6 @@ def report_json(report: Report, groups: Groups) -> dict[str, Any]:
 
 def print_report(report: Report, title: str, unused_labels: int, groups: Groups) -> None:
     """The table of all metrics, then one of the groups if there are any."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, caption=_caption(report, unused_labels), caption_justify="left")
@@ -49,9 +48,9 @@ def print_report(report: Report, title: str, unused_labels: int, groups: Groups)
         between = f"{found.low:.4f} .. {found.high:.4f}" if found and found.low == found.low else ""
         macro = f"{report.macro[name]:.4f}" if name in report.macro else ""
         table.add_row(name, f"{value:.4f}", between, macro)
-    Console(markup=False).print(table)
+    show(table)
     for estimator in {one.estimator for one in intervals.values()}:
-        typer.echo(f"interval: {estimator}")
+        say(f"interval: {estimator}")
     if groups is not None:
         _print_groups(report, groups)
 
@@ -75,7 +74,6 @@ def print_neighbours(
     lists: NeighbourLists, metrics: Mapping[str, float], title: str, unused_labels: int
 ) -> None:
     """The table of approximate scores; its caption says what was searched and what was missed."""
-    from rich.console import Console
     from rich.table import Table
 
     found = "not measured"
@@ -94,11 +92,10 @@ def print_neighbours(
     table.add_column("mean per query, about", justify="right")
     for name, value in metrics.items():
         table.add_row(name, f"{value:.4f}")
-    Console(markup=False).print(table)
+    show(table)
 
 
 def _print_groups(report: Report, groups: Mapping[str, str]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title="by group")
@@ -109,7 +106,7 @@ def _print_groups(report: Report, groups: Mapping[str, str]) -> None:
         table.add_column(name, justify="right")
     for group, count in report.queries_per_group(groups).items():
         table.add_row(group, str(count), *(f"{column[group]:.4f}" for column in columns))
-    Console(markup=False).print(table)
+    show(table)
 
 
 def _caption(report: Report, unused_labels: int) -> str:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from oodml.core.console import say, show
+
 app = typer.Typer(
     no_args_is_help=True, help="Features of a frozen backbone: write them to a file, list them."
 )
@@ -76,16 +78,15 @@ def export(
         typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
         return
     rows, width = table.features.shape
-    typer.echo(f"{rows} rows of {width} features by {table.manifest['backbone']}")
+    say(f"{rows} rows of {width} features by {table.manifest['backbone']}")
     for file in files:
-        typer.echo(file)
+        say(str(file))
 
 
 @app.command("list")
 def list_command(as_json: _Json = False) -> None:
     """The features that are cached on this machine."""
     from rich.box import SIMPLE
-    from rich.console import Console
     from rich.table import Table
 
     from oodml.features.table import cached_features
@@ -109,6 +110,6 @@ def list_command(as_json: _Json = False) -> None:
             str(manifest.get("key", ""))[:16],
         )
     if not found:
-        typer.echo("no features are cached")
+        say("no features are cached")
         return
-    Console(markup=False).print(table)
+    show(table)

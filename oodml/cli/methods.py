@@ -6,6 +6,9 @@ import json
 from typing import Annotated
 
 import typer
+from rich.text import Text
+
+from oodml.core.console import show as show_text
 
 app = typer.Typer(
     no_args_is_help=True, help="What benchmarks compare: definitions, hyper-parameters, presets."
@@ -16,7 +19,6 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command("list")
 def list_command(as_json: JsonOption = False) -> None:
     """All methods and useful combinations of wrappers with them, with what they are."""
-    from rich.console import Console
 
     from oodml.cli.catalogue import Entry
     from oodml.cli.catalogue_tables import entries_table, print_tables
@@ -29,7 +31,7 @@ def list_command(as_json: JsonOption = False) -> None:
     entries = {name: Entry(summary) for name, summary in summaries.items()}
     print_tables(entries_table("methods", "method", entries))
     prefixes = ", ".join(f"{name}-" for name in list_wrappers())
-    Console(markup=False).print(f"Before any method that allows it: {prefixes}")
+    show_text(f"Before any method that allows it: {prefixes}")
 
 
 @app.command()
@@ -37,7 +39,6 @@ def show(
     name: Annotated[str, typer.Argument(metavar="METHOD")], as_json: JsonOption = False
 ) -> None:
     """A method's definition, source, hyper-parameters and presets."""
-    from rich.console import Console
 
     from oodml.cli.catalogue_tables import options_json, options_table, unwrapped
     from oodml.methods import Method, create_method
@@ -58,13 +59,10 @@ def show(
         }
         print(json.dumps(shown))
         return
-    console = Console(markup=False)
-    console.print(name, style="bold", highlight=False)
-    console.print(
-        f"{unwrapped(found.description)}\n\nSource: {'; '.join(found.sources)}", highlight=False
-    )
-    console.print(f"Version: {found.full_version}", highlight=False)
+    show_text(Text(name, style="bold"))
+    show_text(f"{unwrapped(found.description)}\n\nSource: {'; '.join(found.sources)}")
+    show_text(f"Version: {found.full_version}")
     if declared:
-        console.print(options_table(declared, "hyper-parameter"))
+        show_text(options_table(declared, "hyper-parameter"))
     if presets:
-        console.print(f"Presets: {', '.join(presets)}", highlight=False)
+        show_text(f"Presets: {', '.join(presets)}")

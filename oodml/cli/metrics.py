@@ -15,9 +15,9 @@ def list_command(
     as_json: Annotated[bool, typer.Option("--json", help="machine-readable output")] = False,
 ) -> None:
     """All metrics, with direction, unit, formula and source; in ..._at_k put a number for k."""
-    from rich.console import Console
     from rich.table import Table
 
+    from oodml.core.console import show
     from oodml.evaluation.metrics import describe_metrics
 
     found = list(describe_metrics())
@@ -42,4 +42,4 @@ def list_command(
     for one in found:
         definition = f"{one.formula}\n{one.source}"
         table.add_row(one.name, better[one.higher_is_better], one.unit, definition)
-    Console(markup=False).print(table)
+    show(table)

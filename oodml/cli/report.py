@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from oodml.core.console import say
+from oodml.core.targets import FIGURE_ENDINGS, check_file_target, check_folder_target
+from oodml.core.values import shown
+
 if TYPE_CHECKING:
     import pandas as pd
 
 ResultsArgument = Annotated[
     Path, typer.Argument(metavar="RESULTS", help="results.parquet, or the folder of a benchmark")
 ]
-MetricOption = Annotated[str, typer.Option(help="which metric; table --list shows them")]
+MetricOption = Annotated[
+    str | None,
+    typer.Option(
+        help="which metric; table --list shows them [default: recall_at_1, or the first there is]"
+    ),
+]
 SettingOption = Annotated[
     str | None, typer.Option(help="only this setting; by default all, one after the other")
 ]
@@ -27,7 +36,7 @@ SpreadOption = Annotated[str, typer.Option("--spread", help="what ± is: std, se
 
 def table(
     results: ResultsArgument,
-    metric: MetricOption = "recall_at_1",
+    metric: MetricOption = None,
     setting: SettingOption = None,
     condition: ConditionOption = None,
     task: TaskOption = None,
@@ -60,15 +69,18 @@ def table(
     from oodml.reports.terminal import print_table
     from oodml.runs import read_results
 
+    formats = ("terminal", *(SHARE_FORMATS if share else list_table_formats()))
+    if format not in formats:
+        raise UsageError(f"--format {shown(format)}: expected one of {', '.join(formats)}")
+    if format == "terminal" and out is not None:
+        raise UsageError("--out needs a --format other than terminal")
+    if out is not None:
+        check_file_target("--out", out)
     rows = read_results(results)
     if list_them:
         _print_contents(rows)
         return
-    formats = ("terminal", *(SHARE_FORMATS if share else list_table_formats()))
-    if format not in formats:
-        raise UsageError(f"--format {format!r}: expected one of {', '.join(formats)}")
-    if format == "terminal" and out is not None:
-        raise UsageError("--out needs a --format other than terminal")
+    metric = metric or _first_metric(rows)
     summaries = summarise_all(
         rows,
         metric,
@@ -93,12 +105,12 @@ def table(
             print(text, end="")
         else:
             write_text(out, text)
-            print(out)
+            say(str(out))
 
 
 def plot(
     results: ResultsArgument,
-    metric: MetricOption = "recall_at_1",
+    metric: MetricOption = None,
     setting: SettingOption = None,
     condition: ConditionOption = None,
     task: TaskOption = None,
@@ -117,10 +129,13 @@ def plot(
     from oodml.runs import read_results
 
     for path in out or []:
-        if path.suffix not in (".png", ".svg", ".pdf"):
-            raise UsageError(f"--out {path}: expected a name that ends in .png, .svg or .pdf")
+        check_file_target("--out", path, FIGURE_ENDINGS)
+    if not out:
+        check_folder_target("RESULTS", _folder(results))
+    rows = read_results(results)
+    metric = metric or _first_metric(rows)
     summaries = summarise_all(
-        read_results(results),
+        rows,
         metric,
         spread,
         setting=setting,
@@ -140,7 +155,13 @@ def plot(
         figure = draw_share(summary) if share else draw_figure(summary)
         for path in out or [_folder(results) / f"{name}.{suffix}" for suffix in ("png", "svg")]:
             save_figure(figure, path)
-            print(path)
+            say(str(path))
+
+
+def _first_metric(rows: pd.DataFrame) -> str:
+    """Recall@1, or the first metric of results without it."""
+    metrics = rows["metric"].tolist()
+    return "recall_at_1" if "recall_at_1" in metrics or not metrics else str(metrics[0])
 
 
 def _folder(results: Path) -> Path:
@@ -151,6 +172,6 @@ def _print_contents(rows: pd.DataFrame) -> None:
     from oodml.reports.contents import contents_of
 
     for kind, names in contents_of(rows).items():
-        print(f"{kind}:")
+        say(f"{kind}:")
         for name in names:
-            print(f"  {name}")
+            say(f"  {name}")

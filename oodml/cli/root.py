@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from oodml._version import __version__
 from oodml.cli import (
@@ -73,3 +74,20 @@ def root(
     ] = False,
 ) -> None:
     """Options of all commands."""
+
+
+def command() -> Any:
+    """The tree as one command to call. Its help is shown as it is written, brackets included."""
+    built = typer.main.get_command(app)
+    _as_text(built)
+    return built
+
+
+def _as_text(one: Any) -> None:
+    """Escape the help texts of a command and those below it: typer reads them as markup."""
+    for holder in (one, *one.params):
+        for name in ("help", "short_help"):
+            if getattr(holder, name, None):
+                setattr(holder, name, escape(getattr(holder, name)))
+    for below in getattr(one, "commands", {}).values():
+        _as_text(below)

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
+
+from oodml.core.console import say, show
+from oodml.core.values import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,34 +40,52 @@ def run(
     threads: Annotated[int, typer.Option(min=1, help="torch threads a cell computes with")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
     overwrite: Annotated[str, typer.Option(help="never, missing or always")] = "missing",
-    metric: Annotated[str, typer.Option(help="of the printed table and figure")] = "recall_at_1",
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            help="of the printed table and figure [default: recall_at_1, or the first the spec has]"
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print paths as JSON")] = False,
 ) -> None:
     """Run a benchmark, or continue it; print its table and write table and figure files."""
     import os
 
     from oodml.core.errors import UsageError
-    from oodml.runs import load_spec
+    from oodml.runs import CellsFailed, load_spec
     from oodml.runs import run as run_benchmark
+    from oodml.runs.checks import check_before, check_metric, first_metric
 
     checked = load_spec(spec)
     if overwrite not in ("never", "missing", "always"):
-        raise UsageError(f"--overwrite {overwrite!r}: expected never, missing or always")
+        raise UsageError(f"--overwrite {shown(overwrite)}: expected never, missing or always")
     folder = out or Path("runs") / checked.name
     workers = workers or os.cpu_count() or 1
+    if metric is not None:
+        check_metric(checked, metric)
+    if overwrite != "never":
+        check_before(checked, folder, device=device, executor=executor, where=str(spec))
+    metric = metric or first_metric(checked)
     if dry_run:
         _print_plan(checked, folder, workers if executor == "processes" else 1, threads, as_json)
         return
-    results = run_benchmark(
-        checked,
-        folder,
-        executor=executor,
-        workers=workers,
-        threads=threads,
-        device=device,
-        overwrite=overwrite,  # type: ignore[arg-type]
-    )
-    _report(results, folder, metric, as_json)
+    failed: CellsFailed | None = None
+    try:
+        results = run_benchmark(
+            checked,
+            folder,
+            executor=executor,
+            workers=workers,
+            threads=threads,
+            device=device,
+            overwrite=overwrite,  # type: ignore[arg-type]
+        )
+    except CellsFailed as error:  # the others get their table and figure
+        failed, results = error, error.results
+    if failed is None or (results["metric"] == metric).any():
+        _report(results, folder, metric, as_json)
+    if failed is not None:
+        raise failed
 
 
 def _report(results: pd.DataFrame, folder: Path, metric: str, as_json: bool) -> None:
@@ -84,9 +104,9 @@ def _report(results: pd.DataFrame, folder: Path, metric: str, as_json: bool) -> 
         return _refuse_missing(written.failed)
     print_table(*written.summaries)
     for name, path in paths.items():
-        print(f"{name + ':':9}{path}")
+        say(f"{name + ':':9}{path}")
     for ladder in dict.fromkeys(ladders):
-        print(f"{'ladder:':9}{ladder}")
+        say(f"{'ladder:':9}{ladder}")
     _refuse_missing(written.failed)
 
 
@@ -143,15 +163,20 @@ def _print_plan(
                 " ".join(map(str, sorted({cell.level for cell in one.cells}))),
                 " ".join(map(str, sorted({cell.seed for cell in one.cells}))) if trains else "–",
                 str(len(one.cells)),
-                readable_seconds(one.seconds),
-                readable_seconds(one.seconds * len(one.cells) / workers),
+                readable_seconds(one.seconds) if one.problem is None else "?",
+                readable_seconds(one.seconds * len(one.cells) / workers)
+                if one.problem is None
+                else "?",
             )
-    Console(markup=False).print(table)
-    print(
+    show(table)
+    for one in found:
+        if one.problem is not None:
+            say(f"{one.label} could not be timed: {one.problem}")
+    say(
         f"training takes about {readable_seconds(total)} with {workers} worker(s), timed here on "
         "a few steps; reading data, extracting features and evaluation come on top"
     )
-    print(f"results will lie in {folder}")
+    say(f"results will lie in {folder}")
 
 
 def status(
@@ -176,16 +201,16 @@ def status(
     if as_json:
         print(json.dumps(state))
         return
-    print(
+    say(
         f"{name} in {folder}: {state['done']} done, {len(state['failed'])} failed, "
         f"{state['open']} open of {state['cells']} cells"
         + (f"; {state['running']} running" if state["running"] else "")
     )
     for kind in ("failed", "damaged"):
         for cell in state[kind]:
-            print(f"  {kind}: {cell['title']}: {cell['reason']}")
+            say(f"  {kind}: {cell['title']}: {cell['reason']}")
     for line in _outdated_lines(state):
-        print(line)
+        say(line)
 
 
 def _outdated(spec: Path, folder: Path) -> dict[str, Any]:

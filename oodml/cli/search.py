@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from oodml.core.console import say, show
+from oodml.core.values import shown
+
+if TYPE_CHECKING:
+    from oodml.runs.search import Choice
 
 
 def search(
@@ -32,27 +38,27 @@ def search(
     """Choose training settings and hyper-parameters of each method on the validation classes."""
     import os
 
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from oodml.core.files import write_json, write_text
     from oodml.runs import load_spec
-    from oodml.runs.search import DEFAULT_GRID, METRIC, as_toml
+    from oodml.runs.search import DEFAULT_GRID, METRIC, SearchIncomplete, as_toml
     from oodml.runs.search import search as run_search
 
     checked = load_spec(spec)
     folder = out or Path("runs") / f"{checked.name}-search"
     wanted = dict(map(_parse, grid)) if grid else dict(DEFAULT_GRID)
-    choices = run_search(
-        checked,
-        folder,
-        wanted,
-        executor=executor,
-        workers=workers or os.cpu_count() or 1,
-        threads=threads,
-        device=device,
-    )
+    failed: SearchIncomplete | None = None
+    try:
+        choices = run_search(
+            checked,
+            folder,
+            wanted,
+            executor=executor,
+            workers=workers or os.cpu_count() or 1,
+            threads=threads,
+            device=device,
+        )
+    except SearchIncomplete as error:  # the others get their choice
+        failed, choices = error, error.choices
     plain = [
         {"method": c.method, "values": c.values, METRIC: c.score, "at_edge": c.at_edge}
         for c in choices
@@ -61,17 +67,27 @@ def search(
     write_text(folder / "chosen.toml", as_toml(choices))
     if as_json:
         print(json.dumps(plain))
-        return
+    else:
+        _print_choices(choices, folder)
+    if failed is not None:
+        raise failed
+
+
+def _print_choices(choices: list[Choice], folder: Path) -> None:
+    from rich.table import Table
+
+    from oodml.runs.search import METRIC
+
     for choice in choices:
-        title = Text(f"{choice.method}: {METRIC} (%) on validation classes")
+        title = f"{choice.method}: {METRIC} (%) on validation classes"
         table = Table(*choice.values, METRIC, title=title, title_justify="left")
         for values, score in choice.scores:
             style = "bold" if values == choice.values else ""
             table.add_row(*map(str, values.values()), f"{100 * score:.2f}", style=style)
-        Console().print(table)
+        show(table)
         if choice.at_edge:
-            print(f"chosen at an end of the grid: {', '.join(choice.at_edge)}; widen it")
-    print(folder / "chosen.toml")
+            say(f"chosen at an end of the grid: {', '.join(choice.at_edge)}; widen it")
+    say(str(folder / "chosen.toml"))
 
 
 def _parse(text: str) -> tuple[str, tuple[object, ...]]:
@@ -79,7 +95,7 @@ def _parse(text: str) -> tuple[str, tuple[object, ...]]:
 
     name, _, values = text.partition("=")
     if not name or not values:
-        raise UsageError(f"--grid {text!r}: expected NAME=VALUE,VALUE,...")
+        raise UsageError(f"--grid {shown(text)}: expected NAME=VALUE,VALUE,...")
     return name.strip(), tuple(_value(one.strip()) for one in values.split(","))
 
 

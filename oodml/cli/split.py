@@ -10,6 +10,7 @@ import typer
 from oodml.cli.split_existing import ladder_there, made_or_kept
 from oodml.cli.split_inputs import (
     backbone_for,
+    check_features,
     data_of,
     data_of_file,
     feature_arguments,
@@ -22,7 +23,9 @@ from oodml.cli.split_inputs import (
 )
 from oodml.cli.split_parts import print_parts
 from oodml.cli.split_printing import print_diff, print_ladder, print_measurement
+from oodml.core.console import say
 from oodml.core.errors import IntegrityError
+from oodml.core.targets import check_folder_target
 
 app = typer.Typer(
     no_args_is_help=True, help="Make, check and compare ladders of class splits of growing shift."
@@ -74,7 +77,7 @@ def make(
     dataset_name: Annotated[
         str | None, typer.Option(help="Name of a data set given by path [the folder's or file's].")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random choice.")] = 0,
     targets: Annotated[str | None, typer.Option(help="Shift values wanted: 10,20,30.")] = None,
     steps: Annotated[
         list[str] | None,
@@ -107,21 +110,20 @@ def make(
     from oodml.runs.plan.spec import PROTOCOL_VERSION
     from oodml.shift import generate_ladder
     from oodml.shift.generators import create_generator
-    from oodml.shift.rules import LadderRules, step_names
+    from oodml.shift.rules import ladder_rules
 
-    targeted = numbers("--targets", targets)
-    rules = LadderRules(
+    rules = ladder_rules(
         levels=levels,
-        targets=None if targeted is None else tuple(targeted),
-        steps=step_names(names(steps)),
+        targets=numbers("--targets", targets),
+        steps=names(steps),
         keep_superclasses=keep_superclasses,
-        pinned_train=tuple(pin_train or ()),
-        pinned_test=tuple(pin_test or ()),
+        pinned_train=pin_train or (),
+        pinned_test=pin_test or (),
         min_images=min_images,
         image_tolerance=image_tolerance,
         remove_classes=remove_classes,
         val_fraction=val_fraction,
-        shots=tuple(whole_numbers("--shots", shots)),
+        shots=whole_numbers("--shots", shots),
         episodes=episodes,
         seed=seed,
     )
@@ -131,6 +133,7 @@ def make(
     ladder_name = name or f"{generator}-{rules.level_count}"
     folder = out or Path("splits") / given.name / ladder_name
     there = ladder_there(folder, overwrite)
+    check_features(backbone, image_size, device)
     loaded = given.load()
     network = backbone_for(loaded, backbone)
     arguments = {
@@ -196,7 +199,7 @@ def check(
     if problems:
         raise IntegrityError(f"{ladder}: {len(problems)} problem(s)\n  " + "\n  ".join(problems))
     values = "shift values recomputed" if means is not None else "shift values not recomputed"
-    typer.echo(f"{ladder}: sound, {len(found.levels)} levels, {values}, sha256 {found.sha256[:16]}")
+    say(f"{ladder}: sound, {len(found.levels)} levels, {values}, sha256 {found.sha256[:16]}")
 
 
 @app.command()
@@ -219,11 +222,13 @@ def measure(
     as_json: JsonOption = False,
 ) -> None:
     """See a ladder through other shift measures or another backbone."""
-    from oodml.shift import load_ladder
+    from oodml.shift import MEASURES, load_ladder
     from oodml.shift.measuring import measure_ladder
 
     found = load_ladder(ladder)
     names = None if measure == "all" else [part for part in measure.split(",") if part]
+    for one in names or ():
+        MEASURES.get(one)
     data = data_of(found, features, label_column, backbone, image_size, device, dataset)
     result = measure_ladder(found, data, names, max_images=max_images)
     seen = features.name if features else backbone or str(found.features.get("backbone", ""))
@@ -255,13 +260,14 @@ def plot(
 
     found = load_ladder(ladder)
     folder = out or (ladder if ladder.is_dir() else ladder.parent)
+    check_folder_target("--out", folder)
     means = None
     if classes_map:
         means = data_of(found, features, label_column, backbone, None, device, dataset).means()
     superclass_of = superclasses_of(dataset or found.dataset)
     written = plot_ladder(found, folder, means=means, superclass_of=superclass_of)
     for path in written:
-        typer.echo(path)
+        say(str(path))
 
 
 @app.command("import")
@@ -283,7 +289,10 @@ def import_(
     ] = None,
     label_column: Annotated[str, typer.Option(help="Label column of --features.")] = "label",
     val_fraction: Annotated[float, typer.Option(help="Share of training classes for val.")] = 0.25,
-    seed: Annotated[int, typer.Option(help="Seed of validation classes and episodes.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, help="Seed of validation classes and episodes."),
+    ] = 0,
     id_map: Annotated[
         Path | None,
         typer.Option(help="CSV with columns from, to (and class): ids of one's own images."),
@@ -312,6 +321,7 @@ def import_(
     if features is not None:
         data, key = data_of_file(features, label_column), sha256_file(features)
     elif dataset is not None:
+        check_features(backbone, image_size, device)
         loaded, table = features_of(dataset, backbone, image_size, device)
         data, key, fingerprint = LabelledFeatures.of(table), table.key, loaded.fingerprint
     arguments = {
@@ -339,7 +349,7 @@ def import_(
     if data is not None and data.image_ids is not None:
         problem = episode_id_problem(ladder, data.image_ids, file=out)
         if problem:
-            typer.echo(f"note: {problem}", err=True)
+            say(f"note: {problem}", error=True)
 
 
 @app.command()
@@ -360,10 +370,11 @@ def export(
     from oodml.shift import load_ladder
     from oodml.shift.formats import Origin, write_split_files
 
+    check_folder_target("--out", out)
     found = load_ladder(ladder)
     origin = Origin(dataset or found.dataset, licence)
     for path in write_split_files(found, out, kind, origin):
-        typer.echo(path)
+        say(str(path))
 
 
 @app.command()

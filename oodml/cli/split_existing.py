@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
+from oodml.core.console import say
 from oodml.core.errors import UsageError
+from oodml.core.targets import check_folder_target
 
 if TYPE_CHECKING:
     from oodml.shift.ladder.model import Ladder
@@ -27,6 +27,7 @@ def ladder_there(folder: Path, overwrite: str) -> Ladder | None:
     """
     from oodml.shift import load_ladder
 
+    check_folder_target("--out", folder)
     if overwrite not in ("never", "missing", "always"):
         raise UsageError(f"--overwrite {overwrite!r}: expected never, missing or always")
     if not (folder / "ladder.json").exists() or overwrite == "always":
@@ -56,13 +57,13 @@ def made_or_kept(
     if there is not None and said is not None:
         if differing := differences(said, arguments):
             raise UsageError(_another(folder, differing))
-        typer.echo(f"kept: {folder} was made with the same arguments", err=True)
+        say(f"kept: {folder} was made with the same arguments", error=True)
         return there
     ladder = make()
     if there is None:
         ladder.save(folder)
     elif there.sha256 == ladder.sha256:
-        typer.echo(f"kept: {folder} has the ladder that these arguments make", err=True)
+        say(f"kept: {folder} has the ladder that these arguments make", error=True)
     else:
         how_there, how = ({k: one.content()[k] for k in _HOW} for one in (there, ladder))
         unknown = ["it does not say what it was made from, and now made it has other levels"]

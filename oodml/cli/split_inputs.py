@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oodml.core.errors import DataError, IntegrityError, OodmlError, UsageError
+from oodml.core.values import shown
 
 if TYPE_CHECKING:
     from oodml.datasets import ClassDataset
@@ -48,6 +49,24 @@ def feature_arguments(
     preprocessing = preprocessing_for(dataset, network, image_size)
     code = backbone_code(backbone)
     return feature_inputs(dataset.fingerprint, network, preprocessing, "float32", code=code)
+
+
+def check_features(backbone: str | None, image_size: int | None, device: str) -> None:
+    """Raise now what making features would after the data set was made.
+
+    Args:
+        backbone: None where the data set decides.
+    """
+    from oodml.features.engines.precision import fabric_of
+    from oodml.features.registry import create_backbone
+
+    fabric_of(device, "float32")
+    if backbone is None:
+        return
+    network = create_backbone(backbone)
+    network.check_installed()
+    if network.preprocessing is not None:
+        network.preprocessing.at_size(image_size)
 
 
 def data_of(
@@ -112,15 +131,19 @@ def numbers(flag: str, text: str | None) -> list[float] | None:
     try:
         return [float(part) for part in text.split(",") if part.strip()]
     except ValueError:
-        raise UsageError(f"{flag} {text!r}: expected numbers with commas between them") from None
+        raise UsageError(
+            f"{flag} {shown(text)}: expected numbers with commas between them"
+        ) from None
 
 
 def whole_numbers(flag: str, text: str) -> list[int]:
     """Whole numbers with commas between them."""
-    found = numbers(flag, text) or []
-    if any(value != int(value) for value in found):
-        raise UsageError(f"{flag} {text!r}: expected whole numbers with commas between them")
-    return [int(value) for value in found]
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise UsageError(
+            f"{flag} {shown(text)}: expected whole numbers with commas between them"
+        ) from None
 
 
 def names(given: list[str] | None) -> list[str] | None:
@@ -135,9 +158,9 @@ def generator_options(given: list[str]) -> dict[str, Any]:
     for text in given:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise UsageError(f"--option {text!r}: expected NAME=VALUE")
+            raise UsageError(f"--option {shown(text)}: expected NAME=VALUE")
         try:
             options[key] = json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # no JSON, so it is text
             options[key] = value
     return options

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from oodml.core.console import say, show
+
 if TYPE_CHECKING:
     from oodml.shift.ladder.diff import LadderDiff
     from oodml.shift.ladder.model import Ladder
@@ -21,7 +23,6 @@ def print_ladder(ladder: Ladder, folder: Path, as_json: bool) -> None:
         typer.echo(json.dumps(_summary(ladder, folder), indent=2, ensure_ascii=False))
         return
     from rich.box import SIMPLE
-    from rich.console import Console
     from rich.table import Table
 
     title = f"{ladder.name}: {ladder.dataset or 'unnamed data'}, {ladder.measure}"
@@ -45,29 +46,26 @@ def print_ladder(ladder: Ladder, folder: Path, as_json: bool) -> None:
             str(counts.get("test_images", "")),
             f" {level.stage} {level.step}" if level.stage else "",
         )
-    console = Console(markup=False)
-    console.print(table)
+    show(table)
     if not all(level.reached for level in ladder.levels):
-        console.print("* more than 1 % from its target")
+        say("* more than 1 % from its target")
     for name, reason in list(ladder.left_out.items())[:5]:
         text = f"{name} ({reason})" if name else reason
-        console.print(f"left out: {text}", markup=False)
+        say(f"left out: {text}")
     if len(ladder.left_out) > 5:
-        console.print(f"... and {len(ladder.left_out) - 5} more classes left out")
-    _print_few(ladder, console)
-    console.print(
-        f"sha256 {ladder.sha256}\n{folder}", markup=False, highlight=False, soft_wrap=True
-    )
+        say(f"... and {len(ladder.left_out) - 5} more classes left out")
+    _print_few(ladder)
+    say(f"sha256 {ladder.sha256}\n{folder}")
 
 
-def _print_few(ladder: Ladder, console: Any) -> None:
+def _print_few(ladder: Ladder) -> None:
     if ladder.episode_table is None:
-        console.print("no few-shot episodes")
+        say("no few-shot episodes")
         return
     for shots in ladder.episode_table.all_shots:
         few = {n for level in ladder.levels for n in ladder.too_few_images(level.index, shots)}
         if few:
-            console.print(f"{shots}-shot episodes leave out {len(few)} classes with too few images")
+            say(f"{shots}-shot episodes leave out {len(few)} classes with too few images")
 
 
 def _summary(ladder: Ladder, folder: Path) -> dict[str, Any]:
@@ -107,7 +105,6 @@ def print_measurement(
         typer.echo(json.dumps({"levels": levels, "kendall_tau": tau}, indent=2))
         return
     from rich.box import SIMPLE
-    from rich.console import Console
     from rich.table import Table
 
     title = f"{ladder.name} seen through {seen_through}, by level"
@@ -118,9 +115,8 @@ def print_measurement(
     for name, values, value in zip(found.names, found.values.T, found.tau, strict=True):
         shown = "" if math.isnan(value) else f"{value:.2f}"
         table.add_row(name, *(f"{value:.3g}" for value in values), shown)
-    console = Console(markup=False)
-    console.print(table)
-    console.print("tau: Kendall's tau-b between the measure and the order of the levels")
+    show(table)
+    say("tau: Kendall's tau-b between the measure and the order of the levels")
 
 
 def print_diff(found: LadderDiff, as_json: bool) -> None:
@@ -128,12 +124,10 @@ def print_diff(found: LadderDiff, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(_diff_summary(found), indent=2, ensure_ascii=False))
         return
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(markup=False)
     for key, (one, other) in found.fields.items():
-        console.print(f"{key}: {one} | {other}", markup=False, soft_wrap=True)
+        say(f"{key}: {one} | {other}")
     table = Table(title="test classes by level")
     for column in ("level", "shift 1", "shift 2", "only in 1", "only in 2", "overlap", "lists"):
         table.add_column(column, justify="right")
@@ -147,8 +141,8 @@ def print_diff(found: LadderDiff, as_json: bool) -> None:
             f"{level.overlap:.0%}",
             "same" if level.same_lists else "differ",
         )
-    console.print(table)
-    console.print(f"episodes: {'same' if found.same_episodes else 'differ'}")
+    show(table)
+    say(f"episodes: {'same' if found.same_episodes else 'differ'}")
 
 
 def _diff_summary(found: LadderDiff) -> dict[str, Any]:

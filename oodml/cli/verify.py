@@ -55,8 +55,9 @@ def verify(
         plain["tar_at_far"] = {f"{far:g}": value for far, value in report.tar_at_far.items()}
         typer.echo(json.dumps(plain, indent=2))
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from oodml.core.console import show
 
     table = Table(
         title=str(embeddings),
@@ -73,4 +74,4 @@ def verify(
     table.add_row("equal error rate", f"{report.eer:.4f}")
     for far, value in report.tar_at_far.items():
         table.add_row(f"true accepts at {far:g} false accepts", f"{value:.4f}")
-    Console(markup=False).print(table)  # a path may hold brackets
+    show(table)

@@ -19,7 +19,8 @@ from typing import Any
 
 import platformdirs
 
-from oodml.core.errors import IntegrityError, OodmlError, UsageError
+from oodml.core.errors import DataError, IntegrityError, OodmlError, UsageError
+from oodml.core.os_errors import os_error_text
 from oodml.core.regular_files import check_regular_file
 from oodml.core.this_process import mark_is_gone, process_mark
 
@@ -60,12 +61,22 @@ def temporary_beside(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary file beside ``path`` that replaces it when the block ends without an error."""
-    with temporary_beside(path) as temporary:
-        yield temporary
-        with open(temporary, "rb+") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
+    """A temporary file beside ``path`` that replaces it when the block ends without an error.
+
+    Raises:
+        OodmlError: the file cannot be written: a full disk, a folder without permission, something
+            at ``path`` that is no regular file. The message names it.
+    """
+    with writing(path):
+        if path.exists() and not path.is_file():
+            # a device or a pipe would be replaced by a file
+            kind = "a folder" if path.is_dir() else "a device or pipe, not a regular file"
+            raise OodmlError(f"{path}: cannot be written: it is {kind}; name another file")
+        with temporary_beside(path) as temporary:
+            yield temporary
+            with open(temporary, "rb+") as written:
+                os.fsync(written.fileno())
+            os.replace(temporary, path)
 
 
 def sweep_temporaries(folder: Path) -> None:
@@ -85,10 +96,26 @@ def sweep_temporaries(folder: Path) -> None:
                 path.unlink()
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What the operating system refuses inside the block is an OodmlError that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise OodmlError(f"{path}: cannot be written: {os_error_text(error, path)}") from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it; OodmlError, with its name, where that cannot be."""
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically with ``\\n`` line ends."""
     with atomic_path(path) as temporary:
-        temporary.write_bytes(text.encode("utf-8"))
+        # ids that are bytes of a file name without a meaning are kept as they are spelt
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -97,16 +124,32 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, text + "\n")
 
 
+def read_text(path: Path) -> str:
+    """A UTF-8 text file, with or without a byte order mark; any line ends become ``\\n``.
+
+    Raises:
+        DataError: no such file, none that can be read, or not UTF-8; the message names it.
+    """
+    check_regular_file(path)
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {os_error_text(error, path)}") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise DataError(f"{path}: line {line} is not UTF-8; save the file as UTF-8") from None
+
+
 def read_json(path: Path) -> Any:
     """Read JSON; raises OodmlError naming the file when it is missing or not JSON."""
     check_regular_file(path, error=OodmlError)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise OodmlError(f"{path}: cannot be read ({error.strerror})") from None
-    except RecursionError:
-        raise IntegrityError(f"{path}: not JSON that can be read (nested too deeply)") from None
-    except ValueError as error:  # no UTF-8, no JSON, a number of thousands of digits
+        return json.loads(read_text(path))
+    except DataError as error:
+        if path.is_file():
+            raise IntegrityError(str(error)) from None
+        raise OodmlError(str(error)) from None
+    except (ValueError, RecursionError) as error:
         raise IntegrityError(
             f"{path}: not valid JSON ({error}); restore it or make it again"
         ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from oodml.core.errors import UsageError
+from oodml.core.values import shown
 
 
 def check_plain_name(what: str, name: str) -> None:
@@ -12,4 +13,4 @@ def check_plain_name(what: str, name: str) -> None:
     """
     plain = all(c.islower() or c.isdigit() or c in "-_." for c in name)
     if not name[:1].isalnum() or not plain:
-        raise UsageError(f"{what} name {name!r}: use lower-case letters, digits, - _ .")
+        raise UsageError(f"{what} name {shown(name)}: use lower-case letters, digits, - _ .")

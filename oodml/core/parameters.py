@@ -15,6 +15,7 @@ import numpy as np
 from oodml.core.errors import UsageError
 from oodml.core.hashing import sha256_json
 from oodml.core.hints import near_names
+from oodml.core.values import LARGEST_INTEGER, shown
 
 V = TypeVar("V")
 
@@ -99,19 +100,21 @@ class Parameter(Generic[V]):
             value = tuple(value)
         if type(value) is not self.kind:
             expected = self.kind.__name__ + (" or null" if self.optional else "")
-            raise UsageError(f"{where}: expected {expected}, got {value!r}")
+            raise UsageError(f"{where}: expected {expected}, got {shown(value)}")
         if isinstance(value, float) and not math.isfinite(value):
-            raise UsageError(f"{where}: expected a finite number, got {value!r}")
+            raise UsageError(f"{where}: expected a finite number, got {shown(value)}")
+        if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+            raise UsageError(f"{where}: {shown(value)} is too large a number")
         if isinstance(value, int | float):
             if self.minimum is not None and value < self.minimum:
-                raise UsageError(f"{where}: must be at least {self.minimum}, got {value!r}")
+                raise UsageError(f"{where}: must be at least {self.minimum}, got {shown(value)}")
             if self.maximum is not None and value > self.maximum:
-                raise UsageError(f"{where}: must be at most {self.maximum}, got {value!r}")
+                raise UsageError(f"{where}: must be at most {self.maximum}, got {shown(value)}")
             if self.above is not None and value <= self.above:
-                raise UsageError(f"{where}: must be above {self.above}, got {value!r}")
+                raise UsageError(f"{where}: must be above {self.above}, got {shown(value)}")
         if self.choices is not None and value not in self.choices:
             allowed = ", ".join(map(str, self.choices))
-            raise UsageError(f"{where}: expected one of {allowed}, got {value!r}")
+            raise UsageError(f"{where}: expected one of {allowed}, got {shown(value)}")
         return value
 
 
@@ -128,17 +131,20 @@ class Parametrised:
     noun: ClassVar[str] = "option"
     name: ClassVar[str] = ""
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, /, **given: Any) -> None:
         declared = self.declared()
         alias_of = {alias: key for key, p in declared.items() for alias in p.aliases}
         for name, value in given.items():
             key = alias_of.get(name, name)
             if key not in declared:
-                raise UsageError(self._unknown(name, declared))
+                raise UsageError(self._unknown(name, declared), key=name)
             if f"_{key}" in self.__dict__:
-                raise UsageError(f"{self._owner()}: {self.noun} {key!r} is given twice")
+                raise UsageError(f"{self._owner()}: {self.noun} {key!r} is given twice", key=key)
             where = f"{self._owner()}, {self.noun} {key!r}"
-            self.__dict__[f"_{key}"] = declared[key].checked(where, value)
+            try:
+                self.__dict__[f"_{key}"] = declared[key].checked(where, value)
+            except UsageError as error:
+                raise UsageError(str(error), key=name) from None
 
     @classmethod
     def declared(cls) -> dict[str, Parameter[Any]]:
@@ -174,7 +180,7 @@ class Parametrised:
         near = near_names(name, known, most=1)
         hint = f"it has: {', '.join(known)}" if known else "it has none"
         return (
-            f"{self._owner()} has no {self.noun} {name!r}; "
+            f"{self._owner()} has no {self.noun} {shown(name)}; "
             f"{f'did you mean {near[0]!r}?' if near else hint}"
         )
 

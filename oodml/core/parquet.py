@@ -16,6 +16,7 @@ from oodml.core.checksum import checksum_holds, with_checksum
 from oodml.core.errors import DataError, IntegrityError
 from oodml.core.files import atomic_path
 from oodml.core.labels import text_cell
+from oodml.core.regular_files import check_regular_file
 
 
 def read_table(path: Path, needed: Sequence[str] = ()) -> pa.Table:
@@ -25,6 +26,7 @@ def read_table(path: Path, needed: Sequence[str] = ()) -> pa.Table:
         DataError: no such file, not Parquet, or one of the columns ``needed`` is not there.
         IntegrityError: its content is not what its checksum says.
     """
+    check_regular_file(path)
     try:
         table = pq.read_table(path, page_checksum_verification=True)
         table.validate(full=True)  # text that is no UTF-8 is met here and not wherever it is used

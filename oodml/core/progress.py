@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TypeVar
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -18,10 +16,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-T = TypeVar("T")
+from oodml.core.console import console, say
 
-# Progress goes to stderr so that a command's stdout stays clean for pipes and --json.
-console = Console(stderr=True)
+__all__ = ["Task", "console", "progress_task", "readable_seconds", "track"]
+
+T = TypeVar("T")
 
 _LOG_INTERVAL_S = 10.0
 
@@ -58,7 +57,7 @@ class Task:
         if self._total:
             left = elapsed / max(self._done, 1) * (self._total - self._done)
             text += f"/{self._total}, {elapsed:.0f} s, about {left:.0f} s left"
-        print(text, file=sys.stderr, flush=True)
+        say(text, error=True)
 
 
 _live: Progress | None = None
@@ -80,11 +79,11 @@ def progress_task(description: str, total: int | None = None) -> Iterator[Task]:
                 _live.remove_task(task._id)
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn("left", markup=False),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress:

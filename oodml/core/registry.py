@@ -14,6 +14,7 @@ from oodml.core.hints import name_hint
 from oodml.core.modules import import_all, is_own, registering_module
 from oodml.core.names import check_plain_name
 from oodml.core.progress import console
+from oodml.core.values import shown
 
 T = TypeVar("T")
 C = TypeVar("C", bound=type)
@@ -96,8 +97,8 @@ class Registry(Generic[T]):
 
     def get(self, name: str) -> T:
         """The entry called ``name``; raises UsageError with near names when there is none."""
-        if name not in self:
-            raise UsageError(f"unknown {self.kind} {name!r}; {self.hint(name)}")
+        if not isinstance(name, str) or name not in self:
+            raise UsageError(f"unknown {self.kind} {shown(name)}; {self.hint(str(name))}")
         return self._entries[name]
 
     def hint(

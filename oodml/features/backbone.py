@@ -27,6 +27,7 @@ class Backbone:
         build: makes the network with its weights, a new one each time: float32 [B, C, H, W] (or
             vectors [B, D]) to features [B, dim], in evaluation mode. It may offer its feature maps
             too, see ``maps_and_features``.
+        needs: raises OodmlError where a package or file that ``build`` takes is missing.
     """
 
     name: str
@@ -34,6 +35,12 @@ class Backbone:
     preprocessing: Preprocessing | None
     pretraining: str
     build: Callable[[], nn.Module]
+    needs: Callable[[], object] | None = None
+
+    def check_installed(self) -> None:
+        """OodmlError where what the network is built from is not there; nothing is built."""
+        if self.needs is not None:
+            self.needs()
 
     @cached_property
     def module(self) -> nn.Module:

@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from oodml.core.errors import UsageError
+
+MOST_PIXELS = 4096
 _RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -42,9 +45,17 @@ class Preprocessing:
     invert: bool = False
 
     def at_size(self, size: int | None) -> Preprocessing:
-        """The same with another input size; the crop keeps its share of the image."""
+        """The same with another input size; the crop keeps its share of the image.
+
+        Raises:
+            UsageError: fewer than 8 pixels, or more than ``MOST_PIXELS``.
+        """
         if size is None or size == self.size:
             return self
+        if not 8 <= size <= MOST_PIXELS:
+            raise UsageError(
+                f"image size {size}: expected 8 to {MOST_PIXELS} pixels a side", key="image_size"
+            )
         return replace(self, size=size, resize=round(size * self.resize / self.size))
 
     def as_manifest(self) -> dict[str, Any]:

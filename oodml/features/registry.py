@@ -48,6 +48,12 @@ def backbone_code(name: str) -> dict[str, str]:
     return code_ids([_registry.get(name)]) if name in _registry else {}
 
 
+def check_backbone_name(name: str) -> None:
+    """UsageError, as of ``create_backbone``, where there is no such backbone; nothing is made."""
+    if name not in _registry and not known_to_timm(name):
+        create_backbone(name)
+
+
 def list_backbones() -> list[str]:
     """Registered backbones; every pretrained timm ``arch.tag`` can be named besides."""
     return _registry.names()

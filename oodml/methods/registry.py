@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from oodml.core.errors import UsageError
 from oodml.core.hints import near_names
 from oodml.core.registry import Registry
+from oodml.core.values import shown
 from oodml.methods.method import Method
 from oodml.methods.wrapper import Wrapper, split_parameters
 
@@ -85,10 +86,12 @@ def _create(name: str, asked: str, given: dict[str, Any]) -> Method:
             plain = _wrap(wrapper, _create(base_name, asked, {}), {})
             unknown = [key for key in given if key not in plain.accepted_names]
             if unknown:
-                raise UsageError(_no_such(asked, unknown[0], list(plain.all_parameters)))
+                text = _no_such(asked, unknown[0], list(plain.all_parameters))
+                raise UsageError(text, key=unknown[0])
             own, rest = split_parameters(wrapper, plain.base.accepted_names, given)
             return _wrap(wrapper, _create(base_name, asked, rest), own)
-    raise UsageError(f"unknown method {asked!r}; {_methods.hint(asked, list_methods())}")
+    hint = _methods.hint(asked, list_methods())
+    raise UsageError(f"unknown method {shown(asked)}; {hint}", key="name")
 
 
 def _is_known(name: str) -> bool:
@@ -110,12 +113,13 @@ def _wrap(wrapper: type[Wrapper], base: Method, parameters: dict[str, Any]) -> W
 def _no_such(method: str, parameter: str, known: list[str]) -> str:
     near = near_names(parameter, known, most=1)
     hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(known)}"
-    return f"method {method!r} has no hyper-parameter {parameter!r}; {hint}"
+    return f"method {method!r} has no hyper-parameter {shown(parameter)}; {hint}"
 
 
 def _checked_entry(entry: object) -> dict[str, dict[str, Any]]:
     if not isinstance(entry, Mapping) or not all(isinstance(v, Mapping) for v in entry.values()):
         raise UsageError(
-            f"regularizers: expected {{wrapper: {{parameter: value}}}} entries, got {entry!r}"
+            f"regularizers: expected {{wrapper: {{parameter: value}}}} entries, got {shown(entry)}",
+            key="regularizers",
         )
     return {str(name): dict(parameters) for name, parameters in entry.items()}

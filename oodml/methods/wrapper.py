@@ -30,7 +30,7 @@ class Wrapper(Method):
     noun = "parameter"
     useful_with: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, base: Method, **parameters: Any) -> None:
+    def __init__(self, base: Method, /, **parameters: Any) -> None:
         super().__init__(**parameters)
         self.base = base
         self.check(base)

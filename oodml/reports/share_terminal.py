@@ -6,6 +6,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from oodml.core.console import output
 from oodml.core.text import one_line
 from oodml.reports.share_text import UNDECIDED, share_caption, share_rows
 from oodml.reports.summary import Summary
@@ -42,9 +43,7 @@ def share_terminal(summary: Summary, width: int = FILE_WIDTH) -> Group:
 def print_shares(*summaries: Summary, console: Console | None = None) -> None:
     """Print the tables one after the other."""
     if console is None:
-        console = Console()
-        if not console.is_terminal:
-            console.width = FILE_WIDTH
+        console = output(FILE_WIDTH)
     for summary in summaries:
         console.print(share_terminal(summary, console.width))
 

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from oodml.core.console import output
 from oodml.core.text import one_line
 from oodml.reports.caption import MARK, caption, metric_text
 from oodml.reports.cells import CellText, Heading, RowTexts, headings, row_texts
@@ -68,9 +69,7 @@ def print_table(
 ) -> None:
     """Print the tables one after the other, with a heading each where there are several."""
     if console is None:
-        console = Console()
-        if not console.is_terminal:
-            console.width = FILE_WIDTH  # no one reads a file through an 80-column window
+        console = output(FILE_WIDTH)  # no one reads a file through an 80-column window
     for summary in summaries:
         console.print(terminal_table(summary, console.width, len(summaries) > 1, intervals))
 

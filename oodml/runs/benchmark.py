@@ -10,6 +10,7 @@ import pandas as pd
 from oodml.core.errors import OodmlError, UsageError
 from oodml.core.interrupt import stop_cleanly
 from oodml.core.progress import console, progress_task
+from oodml.runs.checks import check_before
 from oodml.runs.executors import Job, get_executor
 from oodml.runs.plan.plan_file import PLAN_FILE, Plan, read_plan
 from oodml.runs.plan.spec import BenchmarkSpec, as_spec
@@ -23,7 +24,18 @@ Overwrite = Literal["missing", "always", "never"]
 
 
 class CellsFailed(OodmlError):
-    """Some cells could not be computed; the others are kept."""
+    """Some cells could not be computed; the others are kept.
+
+    Attributes:
+        results: the table of the others.
+    """
+
+    def __init__(self, message: str, results: pd.DataFrame) -> None:
+        super().__init__(message)
+        self.results = results
+
+    def __reduce__(self) -> tuple[type[CellsFailed], tuple[str, pd.DataFrame]]:
+        return type(self), (str(self), self.results)
 
 
 @stop_cleanly()
@@ -102,6 +114,9 @@ def run(
     checked = as_spec(spec)
     folder = Path(out) if out is not None else Path("runs") / checked.name
     earlier = earlier_plan(folder, checked.name)
+    if overwrite != "never":
+        named = str(spec) if isinstance(spec, Path | str) else "spec"
+        check_before(checked, folder, device=device, executor=executor, where=named)
     plan = _plan(checked, folder, device, overwrite)
     store = CellStore(folder)
     if earlier is not None:
@@ -139,7 +154,8 @@ def run(
         title, reason = failures[0]
         raise CellsFailed(
             f"{len(failures)} of {len(plan.cells)} cells failed, the first: {title}: "
-            f"{reason} (all reasons in {folder / 'failed'}); the others are in {path}"
+            f"{reason} (all reasons in {folder / 'failed'}); the others are in {path}",
+            read_results(path),
         )
     return read_results(path)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from oodml.core.errors import OodmlError
 from oodml.features.registry import Backbone, create_backbone
 from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.grid import grid
@@ -27,13 +28,15 @@ class MethodEstimate:
     Attributes:
         label: the method with its changed hyper-parameters and training settings.
         cells: its cells.
-        seconds: estimated training time of one cell on one worker.
+        seconds: estimated training time of one cell on one worker; 0 where it could not be timed.
+        problem: why it could not be: its cells are likely to fail of it.
     """
 
     setting: Setting
     label: str
     cells: tuple[Cell, ...]
     seconds: float
+    problem: str | None = None
 
 
 def estimate(
@@ -45,16 +48,28 @@ def estimate(
     """
     torch.set_num_threads(threads)
     found = []
-    timed: dict[tuple[str, int | None, str], float] = {}
+    timed: dict[tuple[str, int | None, str], tuple[float, str | None]] = {}
     for setting in settings:
         cells = grid(spec, [setting])
         for planned in spec.methods():
             key = setting.backbone, setting.image_size, planned.label
             if key not in timed:
-                timed[key] = _seconds(spec, planned, setting)
+                timed[key] = _timed(spec, planned, setting)
             own = tuple(cell for cell in cells if cell.label == planned.label)
-            found.append(MethodEstimate(setting, planned.label, own, timed[key]))
+            found.append(MethodEstimate(setting, planned.label, own, *timed[key]))
     return found
+
+
+def _timed(
+    spec: BenchmarkSpec, planned: PlannedMethod, setting: Setting
+) -> tuple[float, str | None]:
+    """Seconds, or why there are none: a method may be anybody's code, and the others go on."""
+    try:
+        return _seconds(spec, planned, setting), None
+    except OodmlError as error:
+        return 0.0, str(error)
+    except Exception as error:
+        return 0.0, f"{type(error).__name__}: {error}"
 
 
 def _seconds(spec: BenchmarkSpec, planned: PlannedMethod, setting: Setting) -> float:

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from oodml.core.code import code_ids
 from oodml.core.errors import OodmlError, UsageError
-from oodml.core.files import read_json, write_json
+from oodml.core.files import make_folder, read_json, write_json
 from oodml.core.progress import console
 from oodml.datasets import ClassDataset, load_dataset
 from oodml.features import FeatureTable, extract_features
@@ -23,7 +23,7 @@ from oodml.runs.items_file import FeatureFile, write_items
 from oodml.runs.matching import LoadedLadder, load_given, matching_ladders
 from oodml.runs.plan.conditions import ConditionContext, get_condition
 from oodml.runs.plan.grid import grid
-from oodml.runs.plan.outline import chosen_levels, ladder_name
+from oodml.runs.plan.ladders import chosen_levels, ladder_name
 from oodml.runs.plan.plan_file import Plan, write_plan
 from oodml.runs.plan.sections import FeatureSettings, LadderEntry
 from oodml.runs.plan.selection import selection_rule
@@ -57,7 +57,7 @@ def prepare(spec: BenchmarkSpec, folder: Path, device: str = "auto") -> Plan:
             or task that cannot be done on a ladder. Nothing is trained before.
         DataError, IntegrityError: data or files that cannot be used.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with _alone(folder):
         settings = tuple(_settings(spec, folder, device))
         _check_conditions(spec, settings)
@@ -171,7 +171,9 @@ def _items(dataset: ClassDataset) -> ItemTable:
 
 def _splits(spec: BenchmarkSpec, ladder: Ladder, dataset: ClassDataset) -> list[Split]:
     """The splits of all conditions, checked: what would fail after hours of training fails now."""
-    context = ConditionContext(ladder, _items(dataset), chosen_levels(spec, len(ladder.levels)))
+    context = ConditionContext(
+        ladder, _items(dataset), chosen_levels(spec.levels, len(ladder.levels))
+    )
     splits = [split for name in spec.conditions for split in get_condition(name)(context)]
     rules = [
         selection_rule(planned.training) for planned in spec.methods() if planned.method.trains

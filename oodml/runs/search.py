@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,11 @@ from typing import Any
 
 import pandas as pd
 
-from oodml.core.errors import UsageError
+from oodml.core.errors import OodmlError, UsageError
 from oodml.core.hints import name_hint
-from oodml.runs.benchmark import run
+from oodml.core.values import shown
+from oodml.runs.benchmark import CellsFailed, run
+from oodml.runs.plan.plan_file import read_plan
 from oodml.runs.plan.spec import BenchmarkSpec, as_spec, parse_spec
 from oodml.training import TrainingSettings
 
@@ -45,6 +48,21 @@ class Choice:
     at_edge: tuple[str, ...]
 
 
+class SearchIncomplete(OodmlError):
+    """Some cells of a search failed.
+
+    Attributes:
+        choices: of the methods that have points without a failed cell, among those.
+    """
+
+    def __init__(self, message: str, choices: list[Choice]) -> None:
+        super().__init__(message)
+        self.choices = choices
+
+    def __reduce__(self) -> tuple[type[SearchIncomplete], tuple[str, list[Choice]]]:
+        return type(self), (str(self), self.choices)
+
+
 def search(
     spec: BenchmarkSpec | Path | str | dict[str, object],
     out: Path,
@@ -61,12 +79,27 @@ def search(
 
     Raises:
         UsageError: an unknown parameter, or a spec without a trained method.
+        SearchIncomplete: some cells failed; it holds what was chosen among the points without.
     """
     checked = as_spec(spec)
     points = _points(checked, grid)
-    results = run(_search_spec(checked, points), out, **arguments)
+    failure: CellsFailed | None = None
+    try:
+        results = run(_search_spec(checked, points), out, **arguments)
+    except CellsFailed as error:
+        failure, results = error, error.results
     rows = results[results["metric"] == METRIC]
-    return [_choice(rows, label, listed) for label, listed in points.items()]
+    planned = Counter(cell.label for cell in read_plan(out).cells)
+    found = rows["label"].value_counts()
+    choices = []
+    for label, listed in points.items():
+        # a point of fewer levels or seeds than the others does not compare with them
+        whole = [one for one in listed if found.get(one.label, 0) == planned[one.label]]
+        if whole:
+            choices.append(_choice(rows, label, whole))
+    if failure is not None:
+        raise SearchIncomplete(str(failure), choices)
+    return choices
 
 
 def as_toml(choices: Sequence[Choice]) -> str:
@@ -113,7 +146,7 @@ def _points(spec: BenchmarkSpec, grid: Mapping[str, Sequence[Any]]) -> dict[str,
     for key in grid:
         if key not in used:
             known = {*TrainingSettings.model_fields, *_accepted(spec)}
-            raise UsageError(f"search: unknown parameter {key!r}; {name_hint(key, known)}")
+            raise UsageError(f"search: unknown parameter {shown(key)}; {name_hint(key, known)}")
     return found
 
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from oodml.core.errors import IntegrityError, UsageError
 from oodml.datasets import ClassDataset, load_dataset
-from oodml.features.extract import PRECISIONS
+from oodml.features.engines.precision import fabric_of
 from oodml.features.preprocessing import Preprocessing
 from oodml.features.registry import create_backbone
 from oodml.runs.items_file import read_items
@@ -83,7 +83,7 @@ class Workbench:
         return next(one for one in self.splits(cell.condition, cell.level) if one.draw == cell.draw)
 
     def fabric(self, settings: TrainingSettings) -> Fabric:
-        return Fabric(accelerator=self.device, devices=1, precision=PRECISIONS[settings.precision])
+        return fabric_of(self.device, settings.precision)
 
     def source(self, settings: TrainingSettings) -> ItemSource:
         """Inputs of the model in the settings' mode; one of a kind for the workbench's life."""

@@ -9,7 +9,7 @@ from oodml.shift.build import AboutData, build_ladder
 from oodml.shift.distance.labelled import LabelledFeatures
 from oodml.shift.generators import create_generator
 from oodml.shift.ladder.model import Ladder
-from oodml.shift.rules import DEFAULT_GENERATOR, DEFAULTS, LadderRules, step_names, target_values
+from oodml.shift.rules import DEFAULT_GENERATOR, DEFAULTS, ladder_rules
 
 
 def generate_ladder(
@@ -98,18 +98,18 @@ def generate_ladder(
     >>> [(level.stage, level.step, round(level.shift, 1)) for level in ladder.levels]
     [('easier', -2, 5.8), ('start', 0, 7.2), ('harder', 4, 8.6)]
     """
-    rules = LadderRules(
+    rules = ladder_rules(
         levels=levels,
-        targets=target_values(targets),
-        steps=step_names(steps),
+        targets=targets,
+        steps=steps,
         keep_superclasses=keep_superclasses,
-        pinned_train=tuple(pinned_train),
-        pinned_test=tuple(pinned_test),
+        pinned_train=pinned_train,
+        pinned_test=pinned_test,
         min_images=min_images,
         image_tolerance=image_tolerance,
         remove_classes=remove_classes,
         val_fraction=val_fraction,
-        shots=tuple(shots),
+        shots=shots,
         episodes=episodes,
         seed=seed,
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from oodml.core.errors import UsageError
 from oodml.core.parameters import Parameter, Parametrised
+from oodml.core.values import shown
 
 
 class LadderRules(Parametrised):
@@ -40,7 +41,7 @@ class LadderRules(Parametrised):
     keep_superclasses = Parameter(False, "move whole superclasses only")
     pinned_train: Parameter[tuple[str, ...]] = Parameter((), "classes kept in training")
     pinned_test: Parameter[tuple[str, ...]] = Parameter((), "classes kept in test")
-    min_images = Parameter(2, "classes with fewer images are left out")
+    min_images = Parameter(2, "classes with fewer images are left out", minimum=0)
     image_tolerance: Parameter[float | None] = Parameter(
         None,
         "how far the image count of a side may move from the start, relative; null: as the "
@@ -53,15 +54,23 @@ class LadderRules(Parametrised):
     )
     val_fraction = Parameter(0.25, "share of the training classes kept for validation", minimum=0.0)
     shots: Parameter[tuple[int, ...]] = Parameter((2, 5, 10), "k of the few-shot episodes")
-    episodes = Parameter(10, "episodes of each level and k", minimum=0)
-    seed = Parameter(0, "seed of every random choice")
+    episodes = Parameter(10, "episodes of each level and k", minimum=0, maximum=100_000)
+    seed = Parameter(0, "seed of every random choice", minimum=0)
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, /, **given: Any) -> None:
         super().__init__(**given)
+        for name in ("shots", "pinned_train", "pinned_test", "targets", "steps"):
+            _check_entries(name, getattr(self, name))
         if self.val_fraction >= 1.0:
-            raise UsageError(f"val_fraction is {self.val_fraction}, expected 0 <= val_fraction < 1")
-        if any(count < 1 for count in self.shots):
-            raise UsageError(f"shots are {list(self.shots)}, expected at least 1 each")
+            raise UsageError(
+                f"val_fraction is {self.val_fraction}, expected 0 <= val_fraction < 1",
+                key="val_fraction",
+            )
+        if any(not 1 <= count <= _MOST_SHOTS for count in self.shots):
+            raise UsageError(
+                f"shots are {list(self.shots)}, expected at least 1 (and at most {_MOST_SHOTS}) each",
+                key="shots",
+            )
         if self.targets is not None:
             _check_targets(self.targets, self.level_count)
         if self.steps is not None:
@@ -77,8 +86,37 @@ class LadderRules(Parametrised):
 
 
 DEFAULT_LEVELS = 6
-DEFAULTS = LadderRules()
+_MOST_SHOTS = 100_000
+_ENTRIES: dict[str, tuple[type, ...]] = {
+    "shots": (int, np.integer),
+    "pinned_train": (str,),
+    "pinned_test": (str,),
+    "targets": (int, float, np.integer, np.floating),
+    "steps": (str,),
+}
 DEFAULT_GENERATOR = "target"
+
+
+def ladder_rules(**given: Any) -> LadderRules:
+    """LadderRules from what people give: lists in place of tuples, numbers as names of steps.
+
+    Raises:
+        UsageError: a value of another kind, or one that makes no sense.
+    """
+    rules = {**given, "steps": step_names(given.get("steps"))}
+    for name in ("shots", "pinned_train", "pinned_test", "targets"):
+        listed = given.get(name)
+        if listed is None:
+            continue
+        if isinstance(listed, str) or not isinstance(listed, Iterable):
+            raise UsageError(f"{name}: expected a list, got {shown(listed)}", key=name)
+        rules[name] = tuple(listed)
+        _check_entries(name, rules[name])
+    if rules.get("targets") is not None:
+        rules["targets"] = tuple(float(one) for one in rules["targets"])
+    if rules.get("shots") is not None:
+        rules["shots"] = tuple(int(one) for one in rules["shots"])
+    return LadderRules(**rules)
 
 
 def step_names(given: Any) -> tuple[str, ...] | None:
@@ -90,30 +128,21 @@ def step_names(given: Any) -> tuple[str, ...] | None:
     if given is None:
         return None
     if isinstance(given, str) or not isinstance(given, Iterable):
-        raise UsageError(f'steps: expected a list such as ["-20", "0", "R22"], got {given!r}')
+        raise UsageError(f'steps: expected a list such as ["-20", "0", "R22"], got {shown(given)}')
     steps = tuple(given)
     for step in steps:
         if isinstance(step, bool) or not isinstance(step, str | int | np.integer):
-            raise UsageError(f"steps: expected names such as '6' or 'R22', got {step!r}")
+            raise UsageError(f"steps: expected names such as '6' or 'R22', got {shown(step)}")
     return tuple(str(step) for step in steps)
 
 
-def target_values(given: Any) -> tuple[float, ...] | None:
-    """Shift values out of a list of numbers; None stays None.
-
-    Raises:
-        UsageError: anything else.
-    """
-    if given is None:
-        return None
-    try:
-        if isinstance(given, str):
-            raise TypeError
-        return tuple(float(value) for value in given)
-    except (TypeError, ValueError):
-        raise UsageError(
-            f"targets: expected a list of numbers such as [10, 20], got {given!r}"
-        ) from None
+def _check_entries(name: str, values: tuple[Any, ...] | None) -> None:
+    kinds = _ENTRIES[name]
+    for one in values or ():
+        if isinstance(one, bool) or not isinstance(one, kinds):
+            expected = {str: "text", int: "whole numbers"}.get(kinds[0], "whole numbers")
+            expected = "numbers" if float in kinds else expected
+            raise UsageError(f"{name}: expected {expected}, got {shown(one)}", key=name)
 
 
 def _check_steps(rules: LadderRules) -> None:
@@ -146,3 +175,6 @@ def _check_targets(targets: tuple[float, ...], levels: int) -> None:
     growing = list(targets) == sorted(set(targets))
     if not np.isfinite(targets).all() or not growing or targets[0] < 0:
         raise UsageError(f"targets {list(targets)} must be growing, finite and not negative")
+
+
+DEFAULTS = LadderRules()

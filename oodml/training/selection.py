@@ -117,7 +117,7 @@ def selection_rule_class(name: str) -> type[SelectionRule]:
     return _registry.get(name)
 
 
-def create_selection_rule(name: str, **options: object) -> SelectionRule:
+def create_selection_rule(name: str, /, **options: object) -> SelectionRule:
     """A fresh rule; UsageError with near names when there is none."""
     return selection_rule_class(name)(**options)
 

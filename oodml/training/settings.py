@@ -6,6 +6,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from oodml.core.fields import Flag, Number, Whole
+
+# More would not fit in memory: a batch has a matrix of all its pairs, a head one of its columns.
+MOST_ITEMS = 16_384
+MOST_COLUMNS = 65_536
+
 
 class TrainingSettings(BaseModel):
     """How a method is trained. Part of each cell's identity.
@@ -21,32 +27,37 @@ class TrainingSettings(BaseModel):
     selection_options: dict[str, Any] = Field(
         default_factory=dict, description="parameters of the selection rule"
     )
-    steps: int = Field(300, ge=1, description="updates")
-    batch_size: int = Field(120, ge=2, description="items an update")
-    embedding_dim: int | None = Field(
-        None, ge=1, description="columns of the embedding; by default as many as the features have"
+    steps: Whole = Field(300, ge=1, le=10**9, description="updates")
+    batch_size: Whole = Field(120, ge=2, le=MOST_ITEMS, description="items an update")
+    embedding_dim: Whole | None = Field(
+        None,
+        ge=1,
+        le=MOST_COLUMNS,
+        description="columns of the embedding; by default as many as the features have",
     )
     head_start: Literal["projection", "random"] = Field(
         "projection",
         description="what the head begins as: the features themselves (their leading principal "
         "directions where the embedding is narrower), or random weights",
     )
-    input_length: float = Field(
+    input_length: Number = Field(
         0.0, ge=0, description="features are scaled to this length; 0 leaves them as they are"
     )
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    learning_rate: float = Field(1e-4, gt=0, description="of the head and the terms")
-    backbone_learning_rate: float = Field(1e-5, gt=0, description="of the backbone, mode network")
-    milestones: tuple[int, ...] = Field(
+    learning_rate: Number = Field(1e-4, gt=0, description="of the head and the terms")
+    backbone_learning_rate: Number = Field(1e-5, gt=0, description="of the backbone, mode network")
+    milestones: tuple[Whole, ...] = Field(
         (), description="updates after which the learning rates are multiplied by decay"
     )
-    decay: float = Field(0.1, gt=0, description="factor at each milestone")
-    weight_decay: float = Field(1e-4, ge=0)
-    evaluate_every: int = Field(100, ge=1, description="steps between scores for the selection")
-    freeze_batch_norm: bool = Field(True, description="backbone batch norm stays as pretrained")
+    decay: Number = Field(0.1, gt=0, description="factor at each milestone")
+    weight_decay: Number = Field(1e-4, ge=0)
+    evaluate_every: Whole = Field(
+        100, ge=1, le=10**9, description="steps between scores for the selection"
+    )
+    freeze_batch_norm: Flag = Field(True, description="backbone batch norm stays as pretrained")
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    min_crop: float = Field(0.16, gt=0, le=1, description="least area share of a random crop")
-    flip: bool = Field(True, description="mirror half of the training images")
+    min_crop: Number = Field(0.16, gt=0, le=1, description="least area share of a random crop")
+    flip: Flag = Field(True, description="mirror half of the training images")
 
     @model_validator(mode="before")
     @classmethod

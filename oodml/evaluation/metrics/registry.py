@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from oodml.core.errors import OodmlError, UsageError
 from oodml.core.foreign import named_failure
 from oodml.core.registry import Registry
+from oodml.core.values import LARGEST_INTEGER, shown
 from oodml.evaluation.metrics.embedding_set import EmbeddingSet
 from oodml.evaluation.ranks.table import PositiveRanks
 
@@ -212,11 +213,15 @@ def get_metric(name: str) -> Metric:
     >>> get_metric("uniformity").higher_is_better, get_metric("uniformity").unit
     (False, 'none')
     """
-    if name not in _metrics and (found := re.fullmatch(r"(.+)_at_([0-9]+)", name)):
+    if (
+        isinstance(name, str)
+        and name not in _metrics
+        and (found := re.fullmatch(r"(.+)_at_([0-9]+)", name))
+    ):
         family, k = f"{found[1]}_at_k", int(found[2])
         if family in _metrics:
-            if k < 1:
-                raise UsageError(f"metric {name!r}: k must be at least 1")
+            if not 1 <= k <= LARGEST_INTEGER:
+                raise UsageError(f"metric {shown(name)}: k must be at least 1")
             return Metric(name, _metrics.get(family), k)
     definition = _metrics.get(name)
     if definition.takes_k:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,8 @@ class LiteWeights:
     def backbone(self) -> Backbone:
         """The recipe without classifier: 1,280 pooled features; nothing is read yet."""
         build = partial(_without_classifier, self)
-        return timm_backbone(self.architecture, pretraining="ImageNet-1k", build=build)
+        found = timm_backbone(self.architecture, pretraining="ImageNet-1k", build=build)
+        return replace(found, needs=self.path)
 
     def classifier_network(self) -> Any:
         """The network with its 1,000-way ImageNet classifier still on (logits [B, 1000]).

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from lightning_fabric import Fabric
 
 from oodml.core.errors import UsageError
+from oodml.core.values import shown
 
 PRECISIONS: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
 
@@ -22,8 +24,14 @@ def fabric_of(device: str, precision: str) -> Fabric:
         UsageError: no such precision, or no such device here.
     """
     if precision not in PRECISIONS:
-        raise UsageError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
+        raise UsageError(f"precision {shown(precision)}: expected one of {', '.join(PRECISIONS)}")
     try:
         return Fabric(accelerator=device, devices=1, precision=PRECISIONS[precision])
-    except (ValueError, RuntimeError) as error:
-        raise UsageError(f"device {device!r}: {error}") from None
+    except Exception as error:  # of several bases: no such name, none here, a package that lacks
+        here = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+        here += ["mps"] if torch.backends.mps.is_available() else []
+        raise UsageError(
+            f"device {shown(device)}: there is none of that name here; expected auto or "
+            f"{' or '.join(here)}",
+            key="device",
+        ) from error

@@ -20,7 +20,7 @@ class AdaptedHistogram(LossMethod):
 
     source = "AdaptHistLoss in Scott, Ridgeway, Mozer: Adapted Deep Embeddings, NeurIPS 2018"
 
-    bins = Parameter(201, "grid points on [-1, 1]", minimum=2, search=(51, 401))
+    bins = Parameter(201, "grid points on [-1, 1]", minimum=2, maximum=10_001, search=(51, 401))
     adaptation_steps = Parameter(
         100, "updates on a support set", minimum=1, search=(20, 1000), log=True
     )

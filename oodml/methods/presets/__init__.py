@@ -13,6 +13,7 @@ from typing import Any
 
 from oodml.core.errors import UsageError
 from oodml.core.hints import name_hint
+from oodml.core.values import shown
 from oodml.methods.method import Method
 from oodml.methods.registry import create_method
 
@@ -68,7 +69,7 @@ def list_presets() -> list[str]:
 def load_preset(name: str) -> Preset:
     """The preset called ``name``; UsageError with near names when there is none."""
     if name not in _all():
-        raise UsageError(f"unknown preset {name!r}; {name_hint(name, _all())}")
+        raise UsageError(f"unknown preset {shown(name)}; {name_hint(name, _all())}", key="preset")
     return _all()[name]
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from oodml.core.fields import what_is_wrong
 from oodml.core.hints import near_names
+from oodml.core.values import shown
 from oodml.runs.plan.sections import EvaluationSettings, FeatureSettings, LadderEntry
 from oodml.training import TrainingSettings
 
@@ -25,18 +27,25 @@ _TOP = (
 def explain(error: ValidationError, raw: dict[str, Any]) -> list[str]:
     """One line a problem: the key as it stands in the file, what was expected, a near match."""
     lines = []
-    for problem in error.errors():
+    problems = error.errors()
+    for problem in problems:
+        if any(_is_inside(other["loc"], problem["loc"]) for other in problems):
+            continue  # a list whose only entry is wrong counts as empty besides
         location = _in_file(problem["loc"], raw)
         key = ".".join(location)
         if problem["type"] == "extra_forbidden":
             near = near_names(location[-1], _known(location), most=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            lines.append(f"unknown key {key!r}{hint}")
+            lines.append(f"unknown key {shown(key)}{hint}")
         elif problem["type"] == "missing":
-            lines.append(f"key {key!r} is missing")
+            lines.append(f"key {shown(key)} is missing")
         else:
-            lines.append(f"key {key!r}: {problem['msg']}, got {problem['input']!r}")
+            lines.append(f"key {shown(key)}: {what_is_wrong(problem)}")
     return lines
+
+
+def _is_inside(location: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
+    return len(location) > len(outer) and location[: len(outer)] == outer
 
 
 def _in_file(location: tuple[int | str, ...], raw: dict[str, Any]) -> list[str]:

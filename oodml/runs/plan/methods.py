@@ -8,8 +8,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from oodml.core.errors import UsageError
+from oodml.core.fields import what_is_wrong
 from oodml.core.hints import near_names
 from oodml.core.parameters import readable_value
+from oodml.core.values import shown
 from oodml.methods import Method, create_method
 from oodml.methods.presets import load_preset
 from oodml.runs.plan.sections import MethodEntry
@@ -46,14 +48,26 @@ def planned_method(entry: MethodEntry, common: TrainingSettings) -> PlannedMetho
         hyper_parameters = {**preset_values, **hyper_parameters}
     if entry.regularizers is not None:
         hyper_parameters["regularizers"] = list(entry.regularizers)
-    method = create_method(str(name), **hyper_parameters)
+    try:
+        method = create_method(str(name), **hyper_parameters)
+    except UsageError as error:
+        raise UsageError(str(error), key=_key_in(entry, error.key)) from None
     if entry.training and not method.trains:
-        raise UsageError(f"method {name!r} does not train; its table `training` has no effect")
+        raise UsageError(
+            f"method {name!r} does not train; its table `training` has no effect", key="training"
+        )
     training = _changed(common, {**preset_training, **entry.training}, str(name))
     _check_needs(method, training)
     before, after = common.model_dump(mode="json"), training.model_dump(mode="json")
     changes = {key: after[key] for key in after if after[key] != before[key]}
     return PlannedMethod(method, training, changes, _label(method.label, changes))
+
+
+def _key_in(entry: MethodEntry, key: str | None) -> str | None:
+    """The entry's key that an error is about: what it is not given itself, a part of it brings."""
+    if key is None or key in entry.hyper_parameters or key in MethodEntry.model_fields:
+        return key
+    return "regularizers" if entry.regularizers is not None else "preset"
 
 
 def create_planned(name: str, hyper_parameters: dict[str, Any]) -> Method:
@@ -65,8 +79,9 @@ def _preset(entry: MethodEntry) -> tuple[str, dict[str, Any], dict[str, Any]]:
     preset = load_preset(str(entry.preset))
     if entry.name is not None and entry.name != preset.method:
         raise UsageError(
-            f"preset {entry.preset!r} is of method {preset.method!r}, not {entry.name!r}; "
-            "leave out the name"
+            f"preset {entry.preset!r} is of method {preset.method!r}, not {shown(entry.name)}; "
+            "leave out the name",
+            key="preset",
         )
     return preset.method, preset.values, preset.training_values
 
@@ -79,11 +94,14 @@ def _changed(common: TrainingSettings, changes: dict[str, Any], name: str) -> Tr
         key = ".".join(map(str, first["loc"]))
         if first["type"] != "extra_forbidden":
             raise UsageError(
-                f"method {name!r}, training.{key}: {first['msg']}, got {first['input']!r}"
+                f"method {name!r}: {what_is_wrong(first)}",
+                key=f"training.{key}",
             ) from None
         near = near_names(key, TrainingSettings.model_fields, most=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise UsageError(f"method {name!r}: unknown key 'training.{key}'{hint}") from None
+        raise UsageError(
+            f"method {name!r}: unknown key{hint or ' of training settings'}", key=f"training.{key}"
+        ) from None
 
 
 def _check_needs(method: Method, training: TrainingSettings) -> None:
@@ -99,7 +117,8 @@ def _check_needs(method: Method, training: TrainingSettings) -> None:
         raise UsageError(
             f"method {method.name!r} needs {words[lacking[0]]}, which cached features do not give; "
             'use training.mode "network", or the hyper-parameter that does without '
-            f"(`oodml methods show {method.name}`)"
+            f"(`oodml methods show {method.name}`)",
+            key="name",
         )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from oodml.core.errors import OodmlError, UsageError
+from oodml.core.errors import OodmlError
+from oodml.runs.plan.ladders import chosen_levels, ladder_name
 from oodml.runs.plan.plan_file import PLAN_FILE, read_plan
 from oodml.runs.plan.sections import FeatureSettings, LadderEntry
 from oodml.runs.plan.settings import Setting, SplitSummary
@@ -39,24 +40,6 @@ def outline(spec: BenchmarkSpec, folder: Path) -> tuple[Setting, ...]:
     )
 
 
-def chosen_levels(spec: BenchmarkSpec, count: int) -> tuple[int, ...]:
-    """The levels a spec asks for of a ladder with ``count``; UsageError for one it lacks."""
-    if spec.levels is None:
-        return tuple(range(count))
-    outside = [level for level in spec.levels if not 0 <= level < count]
-    if outside:
-        raise UsageError(
-            f"levels: {outside[0]} is not in the ladder, which has levels 0 to {count - 1}"
-        )
-    return tuple(sorted(spec.levels))
-
-
-def ladder_name(dataset: str, entry: LadderEntry) -> str:
-    """The name a generated ladder gets."""
-    start = "" if entry.start == "conventional" else f"-{entry.start}"
-    return f"{dataset}-{entry.generator}{start}-{entry.level_count}"
-
-
 def _may_fit(entry: LadderEntry, dataset: str, datasets: tuple[str, ...]) -> bool:
     if entry.path is None:
         return True
@@ -68,7 +51,8 @@ def _outlined(
     spec: BenchmarkSpec, dataset: str, entry: LadderEntry, features: FeatureSettings
 ) -> Setting:
     ladder = load_ladder(entry.path) if entry.path is not None else None
-    levels = chosen_levels(spec, len(ladder.levels) if ladder is not None else entry.level_count)
+    count = len(ladder.levels) if ladder is not None else entry.level_count
+    levels = chosen_levels(spec.levels, count)
     splits = tuple(
         SplitSummary(condition, level, draw, None, 0, 0, 0, 0, condition)
         for condition in spec.conditions

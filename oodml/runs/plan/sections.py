@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from oodml.core.fields import Number, Seed, Whole
 from oodml.evaluation import DEFAULT_METRICS
+from oodml.features.preprocessing import MOST_PIXELS
 from oodml.shift.rules import DEFAULTS
+from oodml.training.settings import MOST_ITEMS
+
+Shots = Annotated[Whole, Field(ge=1, le=100_000)]
 
 
 class Section(BaseModel):
@@ -21,8 +26,8 @@ class FeatureSettings(Section):
     """Which frozen backbone measures the shift, gives the features and is trained."""
 
     backbone: str = "tf_efficientnet_lite0"
-    image_size: int | None = Field(None, ge=8, description="input side in pixels")
-    batch_size: int = Field(64, ge=1)
+    image_size: Whole | None = Field(None, ge=8, le=MOST_PIXELS, description="input side in pixels")
+    batch_size: Whole = Field(64, ge=1, le=MOST_ITEMS)
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     engine: str = Field("auto", description="what the network runs in, see register_engine")
 
@@ -44,14 +49,14 @@ class LadderEntry(Section):
         description="partition the search starts from: the data set's conventional split where it "
         "has one, the first and second half of the sorted classes, or seeded random halves",
     )
-    levels: int = Field(4, ge=1)
-    steps: tuple[str | int, ...] | None = Field(
+    levels: Whole = Field(4, ge=1, le=10_000)
+    steps: tuple[str | Whole, ...] | None = Field(
         None, min_length=1, description='levels by the papers\' names, such as "-20", "0", "R22"'
     )
-    seed: int = Field(DEFAULTS.seed, ge=0)
-    val_fraction: float = Field(DEFAULTS.val_fraction, gt=0, lt=1)
-    shots: tuple[int, ...] = DEFAULTS.shots
-    episodes: int = Field(DEFAULTS.episodes, ge=1)
+    seed: Seed = DEFAULTS.seed
+    val_fraction: Number = Field(DEFAULTS.val_fraction, gt=0, lt=1)
+    shots: tuple[Shots, ...] = DEFAULTS.shots
+    episodes: Whole = Field(DEFAULTS.episodes, ge=1, le=100_000)
     options: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="before")
@@ -89,8 +94,10 @@ class EvaluationSettings(Section):
 
     metrics: tuple[str, ...] = Field(DEFAULT_METRICS, min_length=1)
     similarity: Literal["cosine", "dot", "euclidean"] = "cosine"
-    shots: tuple[int, ...] = Field((5,), description="k of the k-shot accuracies")
-    episodes: int = Field(10, ge=1, description="episodes a k, of those in the ladder")
+    shots: tuple[Shots, ...] = Field((5,), description="k of the k-shot accuracies")
+    episodes: Whole = Field(
+        10, ge=1, le=100_000, description="episodes a k, of those in the ladder"
+    )
 
 
 class TaskEntry(BaseModel):

@@ -10,16 +10,24 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from oodml.core.errors import UsageError
+from oodml.core.errors import DataError, UsageError
+from oodml.core.fields import Seed, Whole
+from oodml.core.files import read_text
 from oodml.core.hashing import sha256_json
+from oodml.core.values import shown
+from oodml.features.engines.choice import AUTO
+from oodml.features.engines.engine import engine_class
+from oodml.features.registry import check_backbone_name
 from oodml.runs.plan.conditions import get_condition
 from oodml.runs.plan.explain import explain
+from oodml.runs.plan.ladders import check_entry, chosen_levels
 from oodml.runs.plan.methods import PlannedMethod, planned_method
 from oodml.runs.plan.packaged import find_spec
+from oodml.runs.plan.plain import plain
 from oodml.runs.plan.sections import (
     EvaluationSettings,
     FeatureSettings,
@@ -30,7 +38,6 @@ from oodml.runs.plan.sections import (
 )
 from oodml.runs.plan.selection import selection_rule
 from oodml.runs.tasks import Task, create_task
-from oodml.shift import GENERATORS
 from oodml.training import TrainingSettings
 
 SCHEMA_VERSIONS = (1, 2)
@@ -38,6 +45,7 @@ SCHEMA_VERSIONS = (1, 2)
 # is another thing.
 PROTOCOL_VERSION = "oodml-0.2"
 _LISTS = ("dataset", "features", "ladder")
+Level = Annotated[Whole, Field(ge=0)]
 
 
 class BenchmarkSpec(Section):
@@ -46,12 +54,14 @@ class BenchmarkSpec(Section):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: Literal[1, 2]
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)
     description: str = ""
     protocol: Literal["oodml-0.2"] = Field("oodml-0.2", description="as a resolved spec has it")
     datasets: tuple[str, ...] = Field(alias="dataset", min_length=1)
-    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
-    levels: tuple[int, ...] | None = Field(None, description="rungs to run; all by default")
+    seeds: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
+    levels: tuple[Level, ...] | None = Field(
+        None, min_length=1, description="rungs to run; all by default"
+    )
     conditions: tuple[str, ...] = Field(("forward",), min_length=1)
     features: tuple[FeatureSettings, ...] = Field((FeatureSettings(),), min_length=1)
     ladders: tuple[LadderEntry, ...] = Field((LadderEntry(),), alias="ladder", min_length=1)
@@ -169,19 +179,24 @@ def load_spec(path: Path | str) -> BenchmarkSpec:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such spec file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(read_text(path))
+    except DataError as error:
+        raise UsageError(f"{error}; expected a benchmark spec, a TOML file") from None
+    except RecursionError:
+        raise UsageError(f"{path}: not valid TOML: nested too deeply") from None
+    except ValueError as error:  # a number beyond Python's limit of digits is not told as TOML's
         raise UsageError(f"{path}: not valid TOML: {error}") from None
 
 
 def parse_spec(raw: dict[str, Any], where: str = "spec") -> BenchmarkSpec:
     """Check a spec given as a dictionary; see ``load_spec``."""
+    with _naming(f"{where}: "):
+        raw = plain(raw)
     version = raw.get("schema_version")
-    if version is not None and version not in SCHEMA_VERSIONS:
+    # a truth value equals 1, and is no version
+    if version is not None and (type(version) is not int or version not in SCHEMA_VERSIONS):
         known = " and ".join(map(str, SCHEMA_VERSIONS))
-        raise UsageError(f"{where}: schema_version {version!r}; this oodml reads {known}")
+        raise UsageError(f"{where}: schema_version {shown(version)}; this oodml reads {known}")
     try:
         spec = BenchmarkSpec.model_validate(raw)
     except ValidationError as error:
@@ -210,35 +225,72 @@ def _only_schema_1(raw: dict[str, Any], where: str) -> None:
 
 def _check_names(spec: BenchmarkSpec, where: str) -> None:
     """Everything that is looked up by name, before anything is computed."""
-    with _naming(f"{where}: methods: "):
-        methods = spec.methods()  # checks names and values
-        for planned in methods:
-            selection_rule(planned.training)
+    methods = []
+    with _naming(f"{where}: training"):
+        _check_selection(spec.training)
+    for place, entry in enumerate(spec.method_entries):
+        with _naming(f"{where}: methods.{place}"):
+            planned = planned_method(entry, spec.training)  # checks names and values
+            methods.append(planned)
+            _check_selection(planned.training, "training.")
     _no_twice([planned.label for planned in methods], f"{where}: methods")
-    with _naming(f"{where}: ladder: "):
-        for entry in spec.ladders:
-            if entry.path is None:
-                GENERATORS.get(entry.generator)
-    with _naming(f"{where}: conditions: "):
+    for place, ladder in enumerate(spec.ladders):
+        with _naming(f"{where}: ladder.{place}" if len(spec.ladders) > 1 else f"{where}: ladder"):
+            check_entry(ladder)
+        if ladder.path is None:
+            with _naming(f"{where}: "):
+                chosen_levels(spec.levels, ladder.level_count)
+    for place, features in enumerate(spec.features):
+        at = f"features.{place}" if len(spec.features) > 1 else "features"
+        with _naming(f"{where}: {at}", "backbone"):
+            check_backbone_name(features.backbone)
+        with _naming(f"{where}: {at}", "engine"):
+            if features.engine != AUTO:
+                engine_class(features.engine)
+    with _naming(f"{where}: conditions"):
         for name in spec.conditions:
             get_condition(name)
-    with _naming(f"{where}: tasks: "):
-        tasks = spec.tasks()
-    for task in tasks:
-        # what a task says begins with the parameter's name
-        table = f"tasks.{task.name}" if spec.task_entries else "evaluation"
-        with _naming(f"{where}: {table}."):
-            task.check()
+    tasks = _checked_tasks(spec, where)
     _no_twice([task.name for task in tasks], f"{where}: tasks")
 
 
+def _check_selection(training: TrainingSettings, table: str = "") -> None:
+    try:
+        selection_rule(training)
+    except UsageError as error:
+        key = "selection" if error.key is None else "selection_options"
+        raise UsageError(str(error), key=f"{table}{key}") from None
+
+
+def _checked_tasks(spec: BenchmarkSpec, where: str) -> list[Task]:
+    for place, entry in enumerate(spec.task_entries):
+        with _naming(f"{where}: tasks.{place}", "name"):
+            create_task(entry.name, **entry.parameters)
+    with _naming(f"{where}: evaluation"):
+        tasks = spec.tasks()
+    for place, task in enumerate(tasks):
+        # what a task says begins with the parameter's name
+        table = f"tasks.{place}" if spec.task_entries else "evaluation"
+        with _naming(f"{where}: {table}."):
+            task.check()
+    return tasks
+
+
 @contextmanager
-def _naming(prefix: str) -> Iterator[None]:
-    """Errors of the block say where in the spec they come from."""
+def _naming(prefix: str, default: str | None = None) -> Iterator[None]:
+    """Errors of the block say where in the spec they come from: ``prefix.key: message``.
+
+    Args:
+        prefix: file and table; one that ends in a space or a point is put before what is said.
+        default: the key of errors that name none.
+    """
     try:
         yield
     except UsageError as error:
-        raise UsageError(f"{prefix}{error}") from None
+        key = error.key or default
+        if prefix.endswith((" ", ".")):
+            raise UsageError(f"{prefix}{error}") from None
+        raise UsageError(f"{prefix}{f'.{key}' if key else ''}: {error}") from None
 
 
 def _no_twice(names: list[str], where: str) -> None:

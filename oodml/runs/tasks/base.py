@@ -70,6 +70,14 @@ class Task(Parametrised):
     def check(self) -> None:
         """UsageError, beginning with the parameter's name, for values that cannot be."""
 
+    def metric_names(self) -> tuple[str, ...]:
+        """Names of the metrics it gives, as far as its parameters tell them; () if they do not."""
+        return ()
+
+    def makes(self, metric: str) -> bool:
+        """Whether rows of ``metric`` may come of it; a task that names none may make any."""
+        return not self.metric_names() or metric in self.metric_names()
+
     def check_split(self, split: Split, ladder: Ladder) -> None:
         """UsageError where the task cannot be done on a split. Called before anything is trained."""
 
@@ -105,7 +113,7 @@ def task_class(name: str) -> type[Task]:
     return _registry.get(name)
 
 
-def create_task(name: str, **parameters: Any) -> Task:
+def create_task(name: str, /, **parameters: Any) -> Task:
     """A task with given parameters, the others at their defaults."""
     return task_class(name)(**parameters)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodml.core.errors import UsageError
+from oodml.core.values import shown
 from oodml.runs.plan.split import ItemTable, Split
 from oodml.runs.tasks.base import TaskContext
 from oodml.shift import Ladder
@@ -70,8 +71,10 @@ def check_shots(shots: Iterable[object], split: Split, ladder: Ladder) -> None:
 def check_shot_numbers(shots: Iterable[object]) -> None:
     """UsageError unless every number of shots is a positive integer."""
     for one in shots:
-        if type(one) is not int or one < 1:
-            raise UsageError(f"shots: expected positive integers, got {one!r}")
+        if type(one) is not int or not 1 <= one <= 100_000:
+            raise UsageError(
+                f"shots: expected positive integers (at most 100000), got {shown(one)}"
+            )
 
 
 def _episode(

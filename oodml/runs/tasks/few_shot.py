@@ -15,6 +15,7 @@ from oodml.runs.training_run import TrainedModel
 from oodml.shift import Ladder
 
 _METRICS = ("recall_at_1", "map_at_r")
+_MOMENTS = ("before", "after", "gain")
 
 
 @register_task("few-shot")
@@ -31,6 +32,14 @@ class FewShot(Task):
 
     def check(self) -> None:
         check_shot_numbers(self.shots)
+
+    def metric_names(self) -> tuple[str, ...]:
+        return tuple(
+            f"{metric}_{shots}_shot_{moment}"
+            for shots in self.shots
+            for metric in _METRICS
+            for moment in _MOMENTS
+        )
 
     def check_split(self, split: Split, ladder: Ladder) -> None:
         check_shots(self.shots, split, ladder)
@@ -72,7 +81,7 @@ def _rows(
     for place, metric in enumerate(_METRICS):
         first = np.array([values[place] for values in before])
         second = np.array([values[place] for values in after])
-        for moment, scores in (("before", first), ("after", second), ("gain", second - first)):
+        for moment, scores in zip(_MOMENTS, (first, second, second - first), strict=True):
             estimate = t_interval(scores, over="episodes")
             name = f"{metric}_{shots}_shot_{moment}"
             found.append(result_row(name, estimate.value, estimate.n, estimate, shots=shots))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from oodml.core.errors import UsageError
 from oodml.core.parameters import Parameter
 from oodml.evaluation import episode_accuracy, t_interval
 from oodml.evaluation.classifiers import get_classifier
@@ -44,7 +45,17 @@ class KShot(Task):
     def check(self) -> None:
         check_shot_numbers(self.shots)
         for name in self.classifiers:
-            get_classifier(name)
+            try:
+                get_classifier(name)
+            except UsageError as error:
+                raise UsageError(f"classifiers: {error}") from None
+
+    def metric_names(self) -> tuple[str, ...]:
+        """Each k's family; ``oodml table`` gathers under it what differs by what decides."""
+        return tuple(f"accuracy_{shots}_shot" for shots in self.shots)
+
+    def makes(self, metric: str) -> bool:
+        return any(metric == one or metric.startswith(f"{one}_") for one in self.metric_names())
 
     def check_split(self, split: Split, ladder: Ladder) -> None:
         check_shots(self.shots, split, ladder)

@@ -28,6 +28,13 @@ class Probe(Task):
     def check(self) -> None:
         check_shot_numbers(self.shots)
 
+    def metric_names(self) -> tuple[str, ...]:
+        return tuple(f"accuracy_{shots}_shot_{self.classifier}" for shots in self.shots)
+
+    def makes(self, metric: str) -> bool:
+        families = [f"accuracy_{shots}_shot" for shots in self.shots]
+        return metric in (*self.metric_names(), *families)
+
     def check_split(self, split: Split, ladder: Ladder) -> None:
         check_shots(self.shots, split, ladder)
 

@@ -7,6 +7,7 @@ from typing import Any
 from oodml.core.errors import UsageError
 from oodml.core.parameters import Parameter
 from oodml.evaluation import DEFAULT_METRICS, Report, evaluate, save_ranks
+from oodml.evaluation.metrics.registry import get_metric
 from oodml.evaluation.report import resolve_metrics
 from oodml.runs.plan.split import Split
 from oodml.runs.results.classes_file import CLASSES_FILE, save_class_sums
@@ -33,11 +34,15 @@ class Retrieval(Task):
 
     def check(self) -> None:
         try:
-            chosen = resolve_metrics([str(name) for name in self.metrics])
+            chosen = [get_metric(name) for name in self.metrics]
+            resolve_metrics(chosen)
         except UsageError as error:
             raise UsageError(f"metrics: {error}") from None
         if not chosen:
             raise UsageError("metrics: give at least one name")
+
+    def metric_names(self) -> tuple[str, ...]:
+        return self.metrics
 
     def check_split(self, split: Split, ladder: Ladder) -> None:
         whole = [one.name for one in resolve_metrics(self.metrics) if one.takes == "embeddings"]

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from oodml.core.errors import UsageError
 from oodml.core.parameters import Parameter
+from oodml.core.values import shown
 from oodml.evaluation import verification
 from oodml.runs.plan.split import Split
 from oodml.runs.results.row import result_row
@@ -32,7 +33,11 @@ class Verification(Task):
     def check(self) -> None:
         for one in self.fars:
             if type(one) is not float or not 0 < one < 1:
-                raise UsageError(f"fars: expected numbers between 0 and 1, got {one!r}")
+                raise UsageError(f"fars: expected numbers between 0 and 1, got {shown(one)}")
+
+    def metric_names(self) -> tuple[str, ...]:
+        rates = (f"tar_at_far_{far:g}" for far in self.fars)
+        return tuple(f"verification_{name}" for name in ("accuracy", "auc", "eer", *rates))
 
     def check_split(self, split: Split, ladder: Ladder) -> None:
         same, different = _pair_counts(split.test.labels)

@@ -17,6 +17,7 @@ import numpy as np
 
 from oodml.core.errors import DataError
 from oodml.core.hashing import sha256_file
+from oodml.core.regular_files import check_regular_file
 from oodml.shift.formats.base import SplitFormat, register_format
 from oodml.shift.formats.draft import LevelDraft, SplitDraft
 from oodml.shift.ladder.episodes import EpisodeTable
@@ -112,10 +113,8 @@ def read_authors_pickle(path: Path, dataset: str) -> SplitDraft:
 
 
 def _load(path: Path) -> Any:
-    try:
-        size = path.stat().st_size
-    except OSError:
-        raise DataError(f"{path}: no such file") from None
+    check_regular_file(path)
+    size = path.stat().st_size
     if size > _MOST_BYTES:
         raise DataError(f"{path}: {size} bytes, larger than any split file; refused")
     try:

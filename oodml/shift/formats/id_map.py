@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from oodml.core.errors import DataError, UsageError
+from oodml.core.files import read_text
 from oodml.core.hashing import sha256_file
 from oodml.shift.formats.draft import SplitDraft
 from oodml.shift.ladder.episodes import EpisodeTable
@@ -43,12 +44,7 @@ def read_id_map(path: Path) -> IdMap:
         DataError: no such file, no CSV with these columns, an empty value, or an id that stands
             twice; the message names the line.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not readable as UTF-8 text ({error})") from None
+    text = read_text(path)
     reader = csv.DictReader(io.StringIO(text))
     columns = reader.fieldnames or ()
     for name in ("from", "to"):

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from oodml.core.errors import DataError, UsageError
-from oodml.core.files import write_text
+from oodml.core.files import read_text, write_text
 from oodml.core.hashing import sha256_file
 from oodml.shift.formats.base import Origin, SplitFormat, register_format
 from oodml.shift.formats.draft import LevelDraft, SplitDraft
@@ -45,12 +45,7 @@ def read_oml_table(path: Path, dataset: str) -> SplitDraft:
         DataError: not such a table, an unknown split, a class on both sides, an empty side, a path
             that stands twice; the message names line and column.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text ({error})") from None
+    text = read_text(path)
     reader = csv.DictReader(io.StringIO(text))
     columns = reader.fieldnames or ()
     for name in _COLUMNS[:3]:

@@ -54,7 +54,7 @@ def register_generator(name: str) -> Callable[[G], G]:
     return GENERATORS.register_class(name)
 
 
-def create_generator(name: str, **options: Any) -> Generator:
+def create_generator(name: str, /, **options: Any) -> Generator:
     """A generator with given options, the others at their defaults.
 
     Raises:
