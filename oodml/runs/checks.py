@@ -48,8 +48,8 @@ def check_before(
 
     Raises:
         UsageError: no such executor, device, data set or level here, a folder that cannot be
-            written or holds another benchmark, a backbone, engine or data set that do not go together, a model that does not
-            fit in memory.
+            written or holds another benchmark, a backbone, engine or data set that do not go
+            together, a model that does not fit in memory.
         OodmlError: a package or file that is missing; a ladder that is not whole.
     """
     get_executor(executor)

@@ -48,7 +48,9 @@ def test_of_another_host_only_what_is_old_is_swept(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [new]
 
 
-@pytest.mark.parametrize("mark", ["", "x", "abcdef", "abcdef-x-1", process_mark() + "0"])
+@pytest.mark.parametrize(
+    "mark", ["", "x", "abcdef", "abcdef-x-1", pytest.param(process_mark() + "0", id="ours, longer")]
+)
 def test_marks(mark: str) -> None:
     assert mark_is_gone(process_mark()) is False
     assert mark_is_gone(mark) is (True if mark.startswith(process_mark()) else None)
