@@ -90,7 +90,7 @@ def test_per_class_picture(classes, tmp_path):
     interval = report.intervals(average="macro", resamples=200)["map_at_r"]
     picture = per_class_picture(report, "map_at_r", interval=interval)
     axis = picture.axes[0]
-    expected = sorted(report.per_class("map_at_r").values(), reverse=True)
+    expected = sorted((100 * one for one in report.per_class("map_at_r").values()), reverse=True)
     if classes == 6:
         assert [bar.get_width() for bar in axis.patches[:6]] == pytest.approx(expected)
     else:

@@ -238,7 +238,7 @@ def bad(**changes):
     [
         ({"features": np.full((48, 6), np.nan)}, DataError, "NaN"),
         ({"features": np.ones((48, 6))}, DataError, "do not differ"),
-        ({"features": np.ones(48)}, DataError, "expected \\[N, D\\]"),
+        ({"features": np.ones(48)}, DataError, "expected an array \\[N, D\\]"),
         ({"labels": ["only"] * 48}, DataError, "1 classes"),
         ({"labels": ["a"] * 47}, DataError, "labels"),
         ({"labels": None}, UsageError, "labels are missing"),
