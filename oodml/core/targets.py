@@ -47,11 +47,14 @@ def check_file_target(flag: str, path: Path, endings: Sequence[str] = ()) -> Non
 def _nearest(flag: str, path: Path) -> Path:
     """The path, or else the nearest above it that is there."""
     try:
+        str(path).encode("utf-8")  # Arrow, for one, writes to no other names
         path.lstat()
     except FileNotFoundError:
         return path if path.parent == path else _nearest(flag, path.parent)
     except NotADirectoryError:  # one above is a file
         return _nearest(flag, path.parent)
+    except UnicodeEncodeError:
+        raise UsageError(f"{flag} {path}: a name that is not UTF-8; choose another") from None
     except (OSError, ValueError) as error:
         text = os_error_text(error, path) if isinstance(error, OSError) else str(error)
         raise UsageError(f"{flag} {path}: {text}") from None

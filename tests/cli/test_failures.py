@@ -111,6 +111,8 @@ SPLIT = ["split", "make", "toy", "--backbone", "identity"]
         ([*EVAL, "--save-ranks", "/dev/full"], "not a regular file"),
         ([*EVAL, "--save-ranks", "file/x"], "is not a folder"),
         ([*EVAL, "--plot-classes", "x.gif"], "ends in .png"),
+        ([*EVAL, "--save-ranks", "x\udcff.parquet"], r"x\\udcff\.parquet: a name that is not UTF-8"),
+        ([*RUN, "--out", "\udcff/x"], "a name that is not UTF-8"),
         ([*EVAL, "--plot-retrieval", "x.png"], "needs --images"),
         ([*EVAL, "--plot-classes", "x.png", "--metrics", "nmi"], "needs a retrieval metric"),
         ([*EVAL, "--device", "cuda"], "device 'cuda'"),

@@ -61,10 +61,10 @@ def test_a_file_goes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ("dmeo", "no such spec file, nor a benchmark of oodml; did you mean demo?"),
+        ("dmeo", "no such file, nor a benchmark of oodml; did you mean demo?"),
         ("benchmarks/demo.toml", "did you mean demo"),
         ("zzz", "known: caltech101, cub200"),
-        (".", "a folder, not a spec file"),
+        (".", "a folder, expected a regular file, nor"),
     ],
 )
 def test_unknown_names_are_told(given: str, text: str) -> None:

@@ -80,7 +80,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"ladder": {"options": {"self": 3}}}, r"ladder\.options\.self: .* no option"),
     ({"ladder": {"options": {"seed": 3}}}, r"ladder\.options\.seed: give 'seed' in \[ladder\]"),
     ({"ladder": {"options": {"targets": "10"}}}, r"ladder\.options\.targets: .*expected a list"),
-    ({"ladder": {"options": {"targets": [1, 2]}}}, "ladder: 2 targets for 4 levels"),
+    ({"ladder": {"levels": 4, "targets": [1, 2]}}, "levels is 4, but 2 targets"),
     ({"features": {"backbone": "resnet5"}}, "features.backbone: unknown backbone 'resnet5'"),
     ({"features": {"engine": "onnx"}}, "features.engine: unknown engine .*onnxruntime"),
     ({"features": {"image_size": 0}}, "key 'features.image_size': expected at least 8"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from oodml.core.errors import UsageError
 from oodml.core.hints import name_hint
+from oodml.core.regular_files import irregular
 
 _FOLDER = Path(__file__).parents[2] / "benchmarks"
 
@@ -33,11 +35,14 @@ def find_spec(given: Path | str) -> Path:
     'demo.toml'
     """
     path, known = Path(given), packaged_specs()
-    if path.exists() and not path.is_dir():  # a pipe serves too
+    if os.path.exists(path) and not os.path.isdir(
+        path
+    ):  # any name may be asked for, a long one too
         return path
     if str(given) in known:
         return known[str(given)]
-    what = "a folder, not a spec file" if path.is_dir() else "no such spec file"
     # specs used to lie in a folder of the checkout, and old notes name them by their path
     hint = name_hint(path.stem, known)
-    raise UsageError(f"{path}: {what}, nor a benchmark of oodml; {hint} (`oodml benchmarks list`)")
+    raise UsageError(
+        f"{path}: {irregular(path)}, nor a benchmark of oodml; {hint} (`oodml benchmarks list`)"
+    )

@@ -7,8 +7,6 @@ their product), and adds conditions, tasks and training settings of a single met
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,6 +24,7 @@ from oodml.runs.plan.conditions import get_condition
 from oodml.runs.plan.explain import explain
 from oodml.runs.plan.ladders import check_entry, chosen_levels
 from oodml.runs.plan.methods import PlannedMethod, planned_method
+from oodml.runs.plan.naming import naming, no_twice
 from oodml.runs.plan.packaged import find_spec
 from oodml.runs.plan.plain import plain
 from oodml.runs.plan.sections import (
@@ -190,7 +189,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def parse_spec(raw: dict[str, Any], where: str = "spec") -> BenchmarkSpec:
     """Check a spec given as a dictionary; see ``load_spec``."""
-    with _naming(f"{where}: "):
+    with naming(f"{where}: "):
         raw = plain(raw)
     version = raw.get("schema_version")
     # a truth value equals 1, and is no version
@@ -226,32 +225,32 @@ def _only_schema_1(raw: dict[str, Any], where: str) -> None:
 def _check_names(spec: BenchmarkSpec, where: str) -> None:
     """Everything that is looked up by name, before anything is computed."""
     methods = []
-    with _naming(f"{where}: training"):
+    with naming(f"{where}: training"):
         _check_selection(spec.training)
     for place, entry in enumerate(spec.method_entries):
-        with _naming(f"{where}: methods.{place}"):
+        with naming(f"{where}: methods.{place}"):
             planned = planned_method(entry, spec.training)  # checks names and values
             methods.append(planned)
             _check_selection(planned.training, "training.")
-    _no_twice([planned.label for planned in methods], f"{where}: methods")
+    no_twice([planned.label for planned in methods], f"{where}: methods")
     for place, ladder in enumerate(spec.ladders):
-        with _naming(f"{where}: ladder.{place}" if len(spec.ladders) > 1 else f"{where}: ladder"):
+        with naming(f"{where}: ladder.{place}" if len(spec.ladders) > 1 else f"{where}: ladder"):
             check_entry(ladder)
         if ladder.path is None:
-            with _naming(f"{where}: "):
+            with naming(f"{where}: "):
                 chosen_levels(spec.levels, ladder.level_count)
     for place, features in enumerate(spec.features):
         at = f"features.{place}" if len(spec.features) > 1 else "features"
-        with _naming(f"{where}: {at}", "backbone"):
+        with naming(f"{where}: {at}", "backbone"):
             check_backbone_name(features.backbone)
-        with _naming(f"{where}: {at}", "engine"):
+        with naming(f"{where}: {at}", "engine"):
             if features.engine != AUTO:
                 engine_class(features.engine)
-    with _naming(f"{where}: conditions"):
+    with naming(f"{where}: conditions"):
         for name in spec.conditions:
             get_condition(name)
     tasks = _checked_tasks(spec, where)
-    _no_twice([task.name for task in tasks], f"{where}: tasks")
+    no_twice([task.name for task in tasks], f"{where}: tasks")
 
 
 def _check_selection(training: TrainingSettings, table: str = "") -> None:
@@ -264,36 +263,13 @@ def _check_selection(training: TrainingSettings, table: str = "") -> None:
 
 def _checked_tasks(spec: BenchmarkSpec, where: str) -> list[Task]:
     for place, entry in enumerate(spec.task_entries):
-        with _naming(f"{where}: tasks.{place}", "name"):
+        with naming(f"{where}: tasks.{place}", "name"):
             create_task(entry.name, **entry.parameters)
-    with _naming(f"{where}: evaluation"):
+    with naming(f"{where}: evaluation"):
         tasks = spec.tasks()
     for place, task in enumerate(tasks):
         # what a task says begins with the parameter's name
         table = f"tasks.{place}" if spec.task_entries else "evaluation"
-        with _naming(f"{where}: {table}."):
+        with naming(f"{where}: {table}."):
             task.check()
     return tasks
-
-
-@contextmanager
-def _naming(prefix: str, default: str | None = None) -> Iterator[None]:
-    """Errors of the block say where in the spec they come from: ``prefix.key: message``.
-
-    Args:
-        prefix: file and table; one that ends in a space or a point is put before what is said.
-        default: the key of errors that name none.
-    """
-    try:
-        yield
-    except UsageError as error:
-        key = error.key or default
-        if prefix.endswith((" ", ".")):
-            raise UsageError(f"{prefix}{error}") from None
-        raise UsageError(f"{prefix}{f'.{key}' if key else ''}: {error}") from None
-
-
-def _no_twice(names: list[str], where: str) -> None:
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise UsageError(f"{where}: {twice} stands more than once")
