@@ -1,4 +1,4 @@
-"""What the system says when files cannot be written, in words that say what to do."""
+"""What the system refuses below oodml's home, in words that say what to do (elsewhere: ``os_errors``)."""
 
 from __future__ import annotations
 
