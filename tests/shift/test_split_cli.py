@@ -30,7 +30,6 @@ def run(monkeypatch, capsys):
     )
     monkeypatch.setattr(split_inputs, "features_of", lambda *_: (loaded, table))
     monkeypatch.setattr(split, "features_of", lambda *_: (loaded, table))
-    monkeypatch.setattr(split, "check_features_of", lambda *_: None)
     from oodml.cli import root, run_command
 
     tree = typer.Typer()
