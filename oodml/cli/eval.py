@@ -57,7 +57,6 @@ def eval_command(
     approximate: int | None = typer.Option(
         None,
         "--approximate",
-        min=1,
         help="Only find the first K neighbours, with faiss.",
         metavar="K",
     ),
@@ -66,7 +65,6 @@ def eval_command(
     ),
     probes: int | None = typer.Option(
         None,
-        min=1,
         help="For --approximate: lists of an inverted file looked at. [default: 16]",
     ),
     groups: Path | None = typer.Option(

@@ -6,6 +6,7 @@ import ast
 import contextlib
 import io
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,11 @@ WAYS: dict[str, Callable[[str], None]] = {
     "failure": lambda text: _ignore(report_failure(OodmlError(text))),
     "unexpected": lambda text: _ignore(report_failure(ValueError(text))),
 }
+
+
+@pytest.fixture(autouse=True)
+def _tracebacks_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 def _table(*cells: str, **texts: str) -> Table:
