@@ -55,16 +55,15 @@ def check_features(backbone: str | None, image_size: int | None, device: str) ->
     """Raise now what making features would after the data set was made.
 
     Args:
-        backbone: None where the data set decides.
+        backbone: None where the data set decides; a size must then be one for images.
     """
     from oodml.features.engines.precision import fabric_of
-    from oodml.features.registry import create_backbone
+    from oodml.features.registry import DEFAULT_BACKBONE, create_backbone
 
     fabric_of(device, "float32")
-    if backbone is None:
-        return
-    network = create_backbone(backbone)
-    network.check_installed()
+    network = create_backbone(backbone or DEFAULT_BACKBONE)
+    if backbone is not None:
+        network.check_installed()
     if network.preprocessing is not None:
         network.preprocessing.at_size(image_size)
 
