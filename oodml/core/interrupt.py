@@ -141,7 +141,9 @@ def stop_if_asked() -> None:
 
 def is_a_request(error: KeyboardInterrupt) -> bool:
     """Whether it comes from a signal, as far as can be known, and not from code that raised it."""
-    return isinstance(error, Interrupted) or signal.getsignal(signal.SIGINT) is not _raise
+    # ours raises Interrupted, and a signal that is ignored raises nothing
+    telling = signal.getsignal(signal.SIGINT) in (_raise, signal.SIG_IGN)
+    return isinstance(error, Interrupted) or not telling
 
 
 def leave_signals_to_parent() -> None:

@@ -65,7 +65,7 @@ def prepare(spec: BenchmarkSpec, folder: Path, device: str = "auto") -> Plan:
         plan = Plan(spec.name, spec.sha256, settings, cells)
         write_json(folder / SPEC_FILE, spec.resolved())
         write_plan(folder, plan)
-        sweep_leftovers(folder)
+        sweep_leftovers(folder, {cell.run_id for cell in cells})
     return plan
 
 

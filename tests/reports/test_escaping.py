@@ -247,7 +247,7 @@ def test_svg_keeps_the_characters_of_a_formula():
     assert "$x^$" in html.unescape(stream.getvalue().decode())
 
 
-@pytest.mark.parametrize("wrong", [lambda s: 1 / 0, lambda s: None, lambda s: "\ud800"])
+@pytest.mark.parametrize("wrong", [lambda s: 1 / 0, lambda s: None])
 def test_a_format_that_fails_takes_no_other_with_it(wrong, tmp_path, monkeypatch):
     registry.list_table_formats()
     monkeypatch.setattr(registry._formats, "_entries", dict(registry._formats._entries))

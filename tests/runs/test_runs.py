@@ -255,7 +255,10 @@ def test_status_tells_done_failed_and_open(
     prepare(load_spec(spec_file), out)
     assert run_command(["status", str(spec_file), "--out", str(out), "--json"]) == 0
     state = json.loads(capsys.readouterr().out)
-    assert state == {"cells": 21, "done": 0, "failed": [], "running": 0, "open": 21}
+    assert state == {
+        "cells": 21, "done": 0, "failed": [], "damaged": [], "running": 0, "open": 21,
+        "spec_changed": False, "gone": 0, "new": 0, "other_code": {},
+    }  # fmt: skip
     oodml.run(spec_file, out, executor="serial")
     assert run_command(["status", str(spec_file), "--out", str(out)]) == 0
     assert "21 done, 0 failed, 0 open" in capsys.readouterr().out

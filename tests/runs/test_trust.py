@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -19,6 +20,7 @@ import oodml
 from oodml.cli import run_command
 from oodml.core.errors import IntegrityError, OodmlError, UsageError
 from oodml.core.hashing import sha256_json
+from oodml.core.this_process import host_name, process_start
 from oodml.evaluation import load_ranks
 from oodml.reports import summarise_all
 from oodml.runs import class_sums, parse_spec, read_results
@@ -135,8 +137,6 @@ def test_a_file_of_another_cell_is_told(out: Path, name: str) -> None:
 
 
 def test_status_verify_reads_what_looks_untouched(out: Path, tmp_path: Path, capsys: Any) -> None:
-    import os
-
     path = next(out.glob("cells/*/embedder.safetensors"))
     times, whole = path.stat(), path.read_bytes()
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
@@ -322,3 +322,20 @@ def test_a_failure_note_that_is_none_leaves_the_cell_open(out: Path) -> None:
         assert CellStore(out).failure(run_id) is None
         state = benchmark_status(out)
         assert (state["done"], state["open"], state["failed"]) == (3, 1, [])
+
+
+def test_dead_leases_of_a_spec_before_are_swept(out: Path) -> None:
+    """A living one stays, and one on a cell that is still to be done tells that a run died there."""
+    leases = out / "leases"
+    leases.mkdir(exist_ok=True)
+    planned = next(iter(records(out)))
+    (out / "cells" / planned / "record.json").unlink()
+    us = {"run": "r", "owner": "o", "beat": 0, "host": host_name(), "pid": os.getpid()}
+    alive = {**us, "started": process_start(os.getpid())}
+    dead = {**us, "started": "long ago"}
+    contents = {"0" * 16: dead, "1" * 16: alive, planned: dead}
+    for run_id, content in contents.items():
+        (leases / f"{run_id}.0.json").write_text(json.dumps(content))
+    prepare(parse_spec(SPEC), out)
+    left = {path.name.partition(".")[0] for path in leases.iterdir()}
+    assert left == {"1" * 16, planned}

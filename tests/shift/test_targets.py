@@ -23,9 +23,9 @@ def test_levels_follow_from_targets() -> None:
     [
         ({"levels": 3, "targets": [1, 2]}, "levels is 3, but 2 targets are given; leave levels"),
         ({"targets": []}, "targets are empty"),
-        ({"targets": "12"}, "targets: expected a list of numbers"),
-        ({"targets": ["x"]}, "targets: expected a list of numbers"),
-        ({"targets": 5}, "targets: expected a list of numbers"),
+        ({"targets": "12"}, "targets: expected a list, got '12'"),
+        ({"targets": ["x"]}, "targets: expected numbers, got 'x'"),
+        ({"targets": 5}, "targets: expected a list, got 5"),
         ({"targets": [2, 1]}, "must be growing"),
         ({"targets": [1, 2], "steps": ["0", "1"]}, "leave one of them out"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from oodml.core.files import sweep_temporaries
@@ -9,16 +10,20 @@ from oodml.runs.store.cells import CellStore
 from oodml.runs.store.lease_files import forget, leased, working_on
 
 
-def sweep_leftovers(folder: Path) -> None:
+def sweep_leftovers(folder: Path, planned: Collection[str] | None = None) -> None:
     """Remove temporary files of processes that are gone, and what finished cells need no more.
 
     A worker that is killed right after it has committed a cell leaves its lease and its checkpoint.
+
+    Args:
+        planned: run ids of the plan's cells; dead leases on others, of a spec before, go too.
     """
     sweep_temporaries(folder)
     store = CellStore(folder)
     checkpoints = {path.stem: path for path in (folder / "checkpoints").glob("[!.]*.pt")}
     at_work = working_on(folder)
     done = {one for one in leased(folder) | set(checkpoints) if store.is_done(one)} - at_work
-    forget(folder, done)
+    unplanned = set() if planned is None else leased(folder) - set(planned) - at_work
+    forget(folder, done | unplanned)
     for run_id in done & set(checkpoints):
         checkpoints[run_id].unlink(missing_ok=True)
