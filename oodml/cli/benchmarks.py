@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from oodml.cli.options import Json
 from oodml.core.console import show
 
 app = typer.Typer(no_args_is_help=True, help="Benchmark specs that come with oodml.")
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
-def list_command(as_json: _Json = False) -> None:
+def list_command(as_json: Json = False) -> None:
     """All of them, what they are and the data each needs."""
     from rich.box import SIMPLE
     from rich.table import Table
@@ -56,7 +56,7 @@ def _listed() -> dict[str, dict[str, Any]]:
 
 def _state(dataset: str) -> str:
     """Whether a data set is here, or what makes it so."""
-    from oodml.datasets.added import added_names
+    from oodml.datasets.records import added_names
     from oodml.datasets.registry import builtin_datasets, dataset_kinds
 
     if dataset in builtin_datasets():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from oodml.cli.options import Json
 from oodml.core.console import say, show
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="What oodml keeps on disk: list, clean.")
 
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _Dataset = Annotated[str | None, typer.Option(help="Only what belongs to this data set.")]
 
 
@@ -24,7 +24,7 @@ def _group() -> None:
 
 
 @app.command("list")
-def list_command(dataset: _Dataset = None, as_json: _Json = False) -> None:
+def list_command(dataset: _Dataset = None, as_json: Json = False) -> None:
     """Rendered data sets, features, added data and left-overs, with their sizes."""
     entries = [entry for entry in _entries() if dataset in (None, entry.dataset)]
     rows = [_row(entry, _state(entry)) for entry in entries]
@@ -45,7 +45,7 @@ def clean_command(
         bool, typer.Option("--all", help="Everything that can be made again.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be freed.")] = False,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Free what can be made again; without options, what nothing here can use any more.
 

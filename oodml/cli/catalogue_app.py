@@ -10,10 +10,9 @@ import typer
 
 from oodml.cli import catalogue
 from oodml.cli.catalogue import Catalogue, Entries
+from oodml.cli.options import Json
 from oodml.core.errors import UsageError
 from oodml.core.hints import name_hint
-
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def catalogue_app(what: str, note: str, kinds: Mapping[str, Catalogue]) -> typer.Typer:
@@ -27,7 +26,7 @@ def catalogue_app(what: str, note: str, kinds: Mapping[str, Catalogue]) -> typer
     app = typer.Typer(no_args_is_help=True, help=note)
 
     @app.command("list", help=f"All {what}s with their options, third-party ones included.")
-    def list_command(as_json: _Json = False) -> None:
+    def list_command(as_json: Json = False) -> None:
         from oodml.cli.catalogue_tables import entries_json, entries_table, print_tables
 
         found = {title: entries() for title, entries in kinds.items()}
@@ -39,7 +38,7 @@ def catalogue_app(what: str, note: str, kinds: Mapping[str, Catalogue]) -> typer
 
     @app.command("show", help=f"One {what}: what it is and its options.")
     def show_command(
-        name: Annotated[str, typer.Argument(metavar="NAME")], as_json: _Json = False
+        name: Annotated[str, typer.Argument(metavar="NAME")], as_json: Json = False
     ) -> None:
         from oodml.cli.catalogue_tables import entries_json, print_entry
 

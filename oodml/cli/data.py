@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from oodml.cli.data_remove import remove_command
+from oodml.cli.options import Json
 from oodml.core.console import say, show
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ class Overwrite(StrEnum):
     always = "always"
 
 
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
 @app.callback()
 def _group() -> None:
     """Data sets: list, describe, add, verify, remove."""
@@ -39,7 +37,7 @@ def _group() -> None:
 
 
 @app.command("list")
-def list_command(as_json: _Json = False) -> None:
+def list_command(as_json: Json = False) -> None:
     """The data sets on this machine, and those that can be added."""
     from rich.table import Table
 
@@ -55,7 +53,7 @@ def list_command(as_json: _Json = False) -> None:
 
 
 @app.command("show")
-def show_command(name: str, as_json: _Json = False) -> None:
+def show_command(name: str, as_json: Json = False) -> None:
     """Card, counts and fingerprint of a data set."""
     from oodml.datasets import describe, load_dataset
 
@@ -88,7 +86,7 @@ def add_command(
     overwrite: Annotated[
         Overwrite, typer.Option(help="Replace one of this name?")
     ] = Overwrite.never,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Add a data set you have: an archive, a folder or a table of vectors."""
     from oodml.datasets import describe
@@ -108,7 +106,7 @@ def verify_command(
     names: Annotated[
         list[str] | None, typer.Argument(help="Data sets; all added ones if none.")
     ] = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Read every file again; ends with code 1 if any is missing, changed or corrupt."""
     from oodml.datasets.records import added_names

@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
+from oodml.cli.options import Json
 from oodml.core.console import say
 
 
 def remove_command(
     name: str,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Forget an added data set, and free what was unpacked for it and computed from it.
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from oodml.cli.options import BatchSize, Device, EmbeddingsOut, Json
 from oodml.core.console import say
 
 
@@ -28,16 +29,16 @@ def embed(
             "file of vectors (id, embedding) that are the backbone's features.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="File to write: .parquet, .npy or .safetensors.")],
+    out: EmbeddingsOut,
     run_id: Annotated[
         str | None, typer.Option("--cell", help="Run id, or its beginning, of the cell.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 64,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    batch_size: BatchSize = 64,
+    device: Device = "auto",
     overwrite: Annotated[str, typer.Option(help="never: refuse where there is one, always.")] = (
         "never"
     ),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Embed IMAGES by what a cell of a benchmark trained, as the cell's own evaluation did."""
     from oodml.cli.embed_inputs import read_inputs

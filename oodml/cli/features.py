@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from oodml.cli.options import BatchSize, DataArgument, Device, EmbeddingsOut, Json
 from oodml.core.console import say, show
 
 app = typer.Typer(
     no_args_is_help=True, help="Features of a frozen backbone: write them to a file, list them."
 )
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
 def export(
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            help="Data set (oodml data list), a folder with a folder of images a class, or a "
-            "Parquet file of vectors (id, embedding, label).",
-        ),
-    ],
-    out: Annotated[Path, typer.Option(help="File to write: .parquet, .npy or .safetensors.")],
+    data: DataArgument,
+    out: EmbeddingsOut,
     backbone: Annotated[
         str | None,
         typer.Option(
@@ -41,15 +33,15 @@ def export(
     engine: Annotated[
         str, typer.Option(help="What runs the network: auto, onnxruntime, torch, ...")
     ] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 64,
+    device: Device = "auto",
+    batch_size: BatchSize = 64,
     dataset_name: Annotated[
         str | None, typer.Option(help="Name of a data set given by path [the folder's or file's].")
     ] = None,
     overwrite: Annotated[str, typer.Option(help="never: refuse where there is one, always.")] = (
         "never"
     ),
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Write ids, labels and features of DATA: what `oodml eval` and `oodml data add` read."""
     from oodml.cli.embed_inputs import columns_of
@@ -84,7 +76,7 @@ def export(
 
 
 @app.command("list")
-def list_command(as_json: _Json = False) -> None:
+def list_command(as_json: Json = False) -> None:
     """The features that are cached on this machine."""
     from rich.box import SIMPLE
     from rich.table import Table

@@ -8,16 +8,16 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from oodml.cli.options import Json
 from oodml.core.console import show as show_text
 
 app = typer.Typer(
     no_args_is_help=True, help="What benchmarks compare: definitions, hyper-parameters, presets."
 )
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
-def list_command(as_json: JsonOption = False) -> None:
+def list_command(as_json: Json = False) -> None:
     """All methods and useful combinations of wrappers with them, with what they are."""
 
     from oodml.cli.catalogue import Entry
@@ -35,9 +35,7 @@ def list_command(as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def show(
-    name: Annotated[str, typer.Argument(metavar="METHOD")], as_json: JsonOption = False
-) -> None:
+def show(name: Annotated[str, typer.Argument(metavar="METHOD")], as_json: Json = False) -> None:
     """A method's definition, source, hyper-parameters and presets."""
 
     from oodml.cli.catalogue_tables import options_json, options_table, unwrapped

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,16 +64,16 @@ def run(
     workers = workers or os.cpu_count() or 1
     if metric is not None:
         check_metric(checked, metric)
-    if overwrite != "never":
-        check_before(checked, folder, device=device, executor=executor, where=str(spec))
     metric = metric or first_metric(checked)
     if dry_run:
+        if overwrite != "never":  # which a run asks itself
+            check_before(checked, folder, device=device, executor=executor, where=str(spec))
         _print_plan(checked, folder, workers if executor == "processes" else 1, threads, as_json)
         return
     failed: CellsFailed | None = None
     try:
         results = run_benchmark(
-            checked,
+            spec,  # not the checked one: messages name the file
             folder,
             executor=executor,
             workers=workers,
@@ -237,11 +238,8 @@ def _outdated_lines(state: dict[str, Any]) -> list[str]:
             f"the spec was changed since: {state['gone']} of these cells are not in it, "
             f"{state['new']} of its cells are not here; `oodml run` computes them"
         )
-    by_change: dict[str, int] = {}
-    for change in state["other_code"].values():
-        by_change[change] = by_change.get(change, 0) + 1
     lines += [
         f"  older code: {count} cells ({change}); `oodml run` computes them again"
-        for change, count in by_change.items()
+        for change, count in Counter(state["other_code"].values()).items()
     ]
     return lines

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from oodml.cli.options import DataArgument, Json
 from oodml.cli.split_existing import ladder_there, made_or_kept
 from oodml.cli.split_inputs import (
     backbone_for,
@@ -44,25 +45,17 @@ DataOption = Annotated[
 OverwriteOption = Annotated[
     str, typer.Option(help="never: refuse, missing: keep what is there, always.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
-def list_command(as_json: JsonOption = False) -> None:
+def list_command(as_json: Json = False) -> None:
     """What there is to choose from: generators, shift measures, backbones, formats."""
     print_parts(as_json)
 
 
 @app.command()
 def make(
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            help="Data set (oodml data list), a folder with a folder of images a class, or a "
-            "Parquet file of vectors (id, embedding, label).",
-        ),
-    ],
+    data: DataArgument,
     generator: Annotated[
         str, typer.Option(help="Ladder generator (oodml generators list).")
     ] = "target",
@@ -102,7 +95,7 @@ def make(
         list[str] | None, typer.Option(help="Option of the generator: NAME=VALUE.")
     ] = None,
     overwrite: OverwriteOption = "never",
-    as_json: JsonOption = False,
+    as_json: Json = False,
 ) -> None:
     """Make a ladder of class splits of growing shift."""
     from oodml.datasets.given import given_data
@@ -165,7 +158,7 @@ def make(
 
 
 @app.command()
-def show(ladder: LadderArgument, as_json: JsonOption = False) -> None:
+def show(ladder: LadderArgument, as_json: Json = False) -> None:
     """Print the levels of a ladder."""
     from oodml.shift import load_ladder
 
@@ -219,7 +212,7 @@ def measure(
         int, typer.Option(help="Images a side for measures on images.", min=2)
     ] = 2048,
     device: Annotated[str, typer.Option(help="Device for the backbone.")] = "auto",
-    as_json: JsonOption = False,
+    as_json: Json = False,
 ) -> None:
     """See a ladder through other shift measures or another backbone."""
     from oodml.shift import MEASURES, load_ladder
@@ -299,7 +292,7 @@ def import_(
     ] = None,
     device: Annotated[str, typer.Option(help="Device for the backbone.")] = "auto",
     overwrite: OverwriteOption = "never",
-    as_json: JsonOption = False,
+    as_json: Json = False,
 ) -> None:
     """Read class splits of the ooDML authors, of OML, or plain class lists."""
     from dataclasses import replace
@@ -381,7 +374,7 @@ def export(
 def diff(
     first: Annotated[Path, typer.Argument(help="A ladder.")],
     second: Annotated[Path, typer.Argument(help="Another ladder.")],
-    as_json: JsonOption = False,
+    as_json: Json = False,
 ) -> None:
     """Compare two ladders; ends with code 1 when their class lists or episodes differ."""
     from oodml.shift import load_ladder

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from oodml.cli.options import Json
 from oodml.core.errors import UsageError
 
 
@@ -32,7 +33,7 @@ def verify(
         int | None,
         typer.Option(help="Consecutive folds, if the pairs have no column fold. [default: 10]"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Score pairs of EMBEDDINGS by cosine: accuracy over folds, ROC AUC, EER, TAR at FAR."""
     from oodml.evaluation import verification

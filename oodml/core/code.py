@@ -23,7 +23,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-OWN_PACKAGE = "oodml"
+from oodml.core.modules import is_own
+
 _LENGTH = 12
 
 
@@ -56,8 +57,10 @@ def code_ids(parts: Iterable[Any]) -> dict[str, str]:
 
 def _lineage(part: Any) -> Iterator[Any]:
     for one in part.__mro__ if isinstance(part, type) else (part,):
-        top = str(getattr(one, "__module__", "")).partition(".")[0]
-        if top == "__main__" or top not in (OWN_PACKAGE, "torch", *sys.stdlib_module_names):
+        module = str(getattr(one, "__module__", ""))
+        top = module.partition(".")[0]
+        known = is_own(module) or top == "torch" or top in sys.stdlib_module_names
+        if top == "__main__" or not known:
             yield one
 
 

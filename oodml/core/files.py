@@ -21,7 +21,7 @@ import platformdirs
 
 from oodml.core.errors import DataError, IntegrityError, OodmlError, UsageError
 from oodml.core.os_errors import os_error_text
-from oodml.core.regular_files import check_regular_file
+from oodml.core.regular_files import check_regular_file, irregular
 from oodml.core.this_process import mark_is_gone, process_mark
 
 # .<name>.<mark of the process>.<random>.tmp
@@ -142,13 +142,11 @@ def read_text(path: Path) -> str:
 
 def read_json(path: Path) -> Any:
     """Read JSON; raises OodmlError naming the file when it is missing or not JSON."""
-    check_regular_file(path, error=OodmlError)
     try:
         return json.loads(read_text(path))
     except DataError as error:
-        if path.is_file():
-            raise IntegrityError(str(error)) from None
-        raise OodmlError(str(error)) from None
+        kind = OodmlError if irregular(path) else IntegrityError
+        raise kind(str(error)) from None
     except (ValueError, RecursionError) as error:
         raise IntegrityError(
             f"{path}: not valid JSON ({error}); restore it or make it again"

@@ -21,8 +21,10 @@ def seed_all(seed: int) -> None:
 def kept_randomness() -> Iterator[None]:
     """What the block seeds or draws is not seen by the caller, whose streams go on as they were."""
     python, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
+    # the streams of all devices would be read otherwise, which wakes each of them
+    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=devices):
             yield
     finally:
         random.setstate(python)

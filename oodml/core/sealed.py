@@ -14,6 +14,7 @@ from oodml.core.files import read_json, write_json
 from oodml.core.hashing import sha256_json
 
 SEAL = "seal"
+_WITHOUT_SEAL = 1
 
 
 def write_sealed(path: Path, content: dict[str, Any]) -> None:
@@ -21,21 +22,37 @@ def write_sealed(path: Path, content: dict[str, Any]) -> None:
     write_json(path, {**content, SEAL: sha256_json(content)})
 
 
-def read_sealed(path: Path, remedy: str = "restore it or make it again") -> dict[str, Any]:
+def read_sealed(
+    path: Path,
+    remedy: str = "restore it or make it again",
+    *,
+    schema: int | None = None,
+    other: str = "another schema version",
+) -> dict[str, Any]:
     """The content of a file that `write_sealed` wrote, without its seal.
 
     Args:
         remedy: what the user can do about a file that does not hold, for the message.
+        schema: the ``schema_version`` it must have. Schema 1 of such files had no seal, and is read
+            as it is. None for files without versions.
+        other: what to say of a file of another schema; ``{version}`` stands for the one it has.
 
     Raises:
         OodmlError: no such file.
-        IntegrityError: not a JSON object, no seal, or one that is not of this content.
+        IntegrityError: not a JSON object, another schema, no seal, or one that is not of this
+            content.
     """
-    return opened(path, read_json(path), remedy)
+    content = read_json(path)
+    if schema is not None:
+        version = content.get("schema_version") if isinstance(content, dict) else None
+        if version not in (schema, _WITHOUT_SEAL):
+            raise IntegrityError(f"{path}: {other.format(version=version)}")
+        if version == _WITHOUT_SEAL:
+            return dict(content)
+    return _opened(path, content, remedy)
 
 
-def opened(path: Path, content: Any, remedy: str = "restore it or make it again") -> dict[str, Any]:
-    """``read_sealed`` for what was read from ``path`` already, as where its schema says if it has a seal."""
+def _opened(path: Path, content: Any, remedy: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise IntegrityError(f"{path}: expected a JSON object; {remedy}")
     seal = content.get(SEAL)

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from oodml.core.errors import DataError
 from oodml.core.parquet import read_table, text_columns, write_table
 from oodml.core.paths import PathLike, as_path
-from oodml.core.regular_files import check_regular_file
 from oodml.core.short_repr import short_fields
 
 
@@ -50,7 +49,7 @@ def read_vectors(
         DataError: missing file or column, rows of different length, duplicate or null ids,
             values that are not finite. The message names the first offending row.
     """
-    path = check_regular_file(as_path(path))
+    path = as_path(path)
     table = read_table(path, needed=(id_column, vector_column))
     given = table[id_column].to_pylist()
     ids = tuple(str(value) for value in given)

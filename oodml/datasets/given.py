@@ -12,9 +12,9 @@ from pathlib import Path
 from oodml.core.errors import OodmlError, UsageError
 from oodml.core.names import check_plain_name
 from oodml.core.progress import console
-from oodml.datasets.added import added_names, added_record
 from oodml.datasets.base import ClassDataset
 from oodml.datasets.load import list_datasets, load_dataset
+from oodml.datasets.records import added_names, added_record
 from oodml.datasets.registry import builtin_datasets, dataset_kinds
 
 

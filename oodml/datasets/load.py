@@ -23,8 +23,10 @@ def load_dataset(name: str) -> ClassDataset:
         DataError: files of an added data set are missing or changed.
         OodmlError: an optional package is missing; the message says how to install it.
     """
+    if name in added_names():
+        return load_added(name)  # which reads the record, that may be large, once
     check_dataset(name)
-    return load_added(name) if name in added_names() else _installed(name).load()
+    return builtin_datasets().get(name).load()
 
 
 def check_dataset(name: str) -> None:

@@ -93,17 +93,20 @@ def preprocessing_for(
     Raises:
         UsageError: a backbone on images for vectors, or the other way round.
     """
-    if network.preprocessing is None:
-        if dataset.vectors is None:
-            raise UsageError(
-                f"backbone {network.name!r} needs a data set of vectors; {dataset.name!r} has images"
-            )
-        return None
-    if dataset.vectors is not None:
+    check_fits(network, dataset.name, vectors=dataset.vectors is not None)
+    return None if network.preprocessing is None else network.preprocessing.at_size(image_size)
+
+
+def check_fits(network: Backbone, dataset: str, *, vectors: bool) -> None:
+    """UsageError for a backbone on images and a data set of vectors, or the other way round."""
+    if vectors and network.preprocessing is not None:
         raise UsageError(
-            f"data set {dataset.name!r} has vectors, not images: use the backbone 'identity'"
+            f"data set {dataset!r} has vectors, not images: use the backbone 'identity'"
         )
-    return network.preprocessing.at_size(image_size)
+    if not vectors and network.preprocessing is None:
+        raise UsageError(
+            f"backbone {network.name!r} needs a data set of vectors; {dataset!r} has images"
+        )
 
 
 def _cached(

@@ -14,10 +14,9 @@ from oodml.core.errors import IntegrityError, OodmlError
 from oodml.core.files import oodml_home, read_json
 from oodml.core.hashing import sha256_file
 from oodml.core.in_use import mark_in_use
-from oodml.core.sealed import opened, write_sealed
+from oodml.core.sealed import read_sealed, write_sealed
 
 SCHEMA_VERSION = 2
-_WITHOUT_SEAL = 1  # the schema before; its entries are good, and cost hours to make
 _MATRIX = "features.npy"
 _MANIFEST = "manifest.json"
 
@@ -82,14 +81,10 @@ def open_cache(
     """
     path, matrix = folder / _MANIFEST, folder / _MATRIX
     try:
-        manifest = read_json(path)
+        # entries of schema 1 are good, and cost hours to make
+        manifest = read_sealed(path, schema=SCHEMA_VERSION)
     except OodmlError as error:
         raise IntegrityError(str(error)) from None
-    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
-    if version not in (SCHEMA_VERSION, _WITHOUT_SEAL):
-        raise IntegrityError(f"{path}: another schema version")
-    if version != _WITHOUT_SEAL:
-        manifest = opened(path, manifest)
     if manifest.get("key") != key:
         raise IntegrityError(
             f"{path}: features of key {str(manifest.get('key'))[:12]}, wanted {key[:12]}: made for "

@@ -113,10 +113,10 @@ def run(
     launch = get_executor(executor)
     checked = as_spec(spec)
     folder = Path(out) if out is not None else Path("runs") / checked.name
-    earlier = earlier_plan(folder, checked.name)
     if overwrite != "never":
         named = str(spec) if isinstance(spec, Path | str) else "spec"
         check_before(checked, folder, device=device, executor=executor, where=named)
+    earlier = earlier_plan(folder, checked.name)
     plan = _plan(checked, folder, device, overwrite)
     store = CellStore(folder)
     if earlier is not None:

@@ -18,6 +18,7 @@ from oodml.datasets.load import check_dataset, holds_vectors
 from oodml.features.backbone import Backbone
 from oodml.features.engines import candidates
 from oodml.features.engines.precision import fabric_of
+from oodml.features.extract import check_fits
 from oodml.features.registry import create_backbone
 from oodml.runs.executors import get_executor
 from oodml.runs.matching import load_given
@@ -70,7 +71,9 @@ def check_before(
         with _about(f"{where}: features"):
             network = _checked_network(features, device)
             for name in spec.datasets:
-                _check_fits(network, name)
+                vectors = holds_vectors(name)
+                if vectors is not None:
+                    check_fits(network, name, vectors=vectors)
         for place, planned in enumerate(spec.methods()):
             with _about(f"{where}: methods.{place}"):
                 fabric_of(device, planned.training.precision)
@@ -136,20 +139,6 @@ def _checked_network(features: FeatureSettings, device: str) -> Backbone:
     place = fabric_of(device, features.precision).device
     candidates(features.engine, place, features.precision)
     return network
-
-
-def _check_fits(network: Backbone, dataset: str) -> None:
-    vectors = holds_vectors(dataset)
-    if vectors is None:
-        return
-    if vectors and network.preprocessing is not None:
-        raise UsageError(
-            f"data set {dataset!r} has vectors, not images: use the backbone 'identity'"
-        )
-    if not vectors and network.preprocessing is None:
-        raise UsageError(
-            f"backbone {network.name!r} needs a data set of vectors; {dataset!r} has images"
-        )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from oodml.core.errors import OodmlError
+from oodml.core.failure_text import failure_text
 from oodml.features.registry import Backbone, create_backbone
 from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.grid import grid
@@ -66,10 +66,8 @@ def _timed(
     """Seconds, or why there are none: a method may be anybody's code, and the others go on."""
     try:
         return _seconds(spec, planned, setting), None
-    except OodmlError as error:
-        return 0.0, str(error)
     except Exception as error:
-        return 0.0, f"{type(error).__name__}: {error}"
+        return 0.0, failure_text(error)
 
 
 def _seconds(spec: BenchmarkSpec, planned: PlannedMethod, setting: Setting) -> float:

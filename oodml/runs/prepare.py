@@ -39,9 +39,9 @@ from oodml.shift import (
     generate_ladder,
     load_ladder,
 )
+from oodml.shift.ladder.made_from import MADE_FROM_FILE
 
 SPEC_FILE = "spec.json"
-MADE_FROM_FILE = "made_from.json"
 
 
 def prepare(spec: BenchmarkSpec, folder: Path, device: str = "auto") -> Plan:

@@ -91,9 +91,9 @@ class Feed:
         return self._loaded(number, self._drawn(number))
 
     def _drawn(self, number: int) -> Drawn:
-        with kept_randomness():
-            seed_all(derived_seed("batch", self.seed, number))
-            return self._draw(number)
+        # the loop seeds anew before it draws, so that nothing need be kept from one to the other
+        seed_all(derived_seed("batch", self.seed, number))
+        return self._draw(number)
 
     def _loaded(self, number: int, drawn: Drawn) -> Batch:
         positions = np.tile(drawn.positions, self._views)

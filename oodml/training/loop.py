@@ -87,9 +87,8 @@ def train(
         stopped = selection.observe(0, model)  # the start may be the best
     maps = any("maps" in term.needs for term in terms.values())
     for batch in feed.steps(range(start, start if stopped else settings.steps)):
-        seed_all(
-            derived_seed("step", feed.seed, batch.number)
-        )  # dropout, and whatever a loss draws
+        # for dropout, and whatever a loss draws from
+        seed_all(derived_seed("step", feed.seed, batch.number))
         _apply_schedule(optimizer, settings, batch.number)
         with fabric.autocast():
             step = _step(model, batch, fabric, maps=maps)

@@ -15,7 +15,6 @@ from oodml.core.checksum import has_checksum
 from oodml.core.errors import IntegrityError
 from oodml.core.parquet import read_table, write_table
 from oodml.core.paths import PathLike, as_path
-from oodml.core.regular_files import check_regular_file
 from oodml.evaluation.inputs.frame import Similarity
 from oodml.evaluation.ranks.table import PositiveRanks
 
@@ -60,7 +59,7 @@ def load_ranks(path: PathLike) -> PositiveRanks:
         DataError: no such file, or not Parquet.
         IntegrityError: columns missing, or impossible ranks (not ascending, outside the gallery).
     """
-    path = check_regular_file(as_path(path))
+    path = as_path(path)
     table = read_table(path)
     about = _about(path, table)
     table = _typed(path, table)

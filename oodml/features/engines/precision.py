@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from lightning_fabric import Fabric
 
+from oodml.core.devices import no_such_device
 from oodml.core.errors import UsageError
 from oodml.core.values import shown
 
@@ -28,10 +28,4 @@ def fabric_of(device: str, precision: str) -> Fabric:
     try:
         return Fabric(accelerator=device, devices=1, precision=PRECISIONS[precision])
     except Exception as error:  # of several bases: no such name, none here, a package that lacks
-        here = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-        here += ["mps"] if torch.backends.mps.is_available() else []
-        raise UsageError(
-            f"device {shown(device)}: there is none of that name here; expected auto or "
-            f"{' or '.join(here)}",
-            key="device",
-        ) from error
+        raise no_such_device(device, "auto") from error

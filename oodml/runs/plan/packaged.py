@@ -35,9 +35,8 @@ def find_spec(given: Path | str) -> Path:
     'demo.toml'
     """
     path, known = Path(given), packaged_specs()
-    if os.path.exists(path) and not os.path.isdir(
-        path
-    ):  # any name may be asked for, a long one too
+    # not pathlib's questions: the system may refuse the name, as too long
+    if os.path.exists(path) and not os.path.isdir(path):
         return path
     if str(given) in known:
         return known[str(given)]

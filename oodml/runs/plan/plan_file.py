@@ -6,14 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from oodml.core.errors import IntegrityError
-from oodml.core.files import read_json
-from oodml.core.sealed import opened, write_sealed
+from oodml.core.sealed import read_sealed, write_sealed
 from oodml.runs.plan.cell import Cell, cell_from_json
 from oodml.runs.plan.settings import Setting, setting_from_json
 
 PLAN_FILE = "plan.json"
 SCHEMA_VERSION = 2
-_WITHOUT_SEAL = 1  # the schema before, which knew no code of others either
 
 
 @dataclass(frozen=True)
@@ -56,13 +54,9 @@ def read_plan(folder: Path) -> Plan:
         OodmlError: no such file.
     """
     path = folder / PLAN_FILE
-    content = read_json(path)
     again = "`oodml run` writes it again"
-    version = content.get("schema_version") if isinstance(content, dict) else None
-    if version not in (SCHEMA_VERSION, _WITHOUT_SEAL):
-        raise IntegrityError(f"{path}: not a plan of schema {SCHEMA_VERSION}; {again}")
-    if version != _WITHOUT_SEAL:
-        content = opened(path, content, again)
+    other = f"not a plan of schema {SCHEMA_VERSION}; {again}"
+    content = read_sealed(path, again, schema=SCHEMA_VERSION, other=other)
     try:
         settings = tuple(setting_from_json(_without(one, "id")) for one in content["settings"])
         cells = tuple(cell_from_json(_without(one, "run_id")) for one in content["cells"])

@@ -47,11 +47,9 @@ def keep_earlier_results(store: CellStore, earlier: Plan, plan: Plan) -> Path | 
     table = store.folder / RESULTS_FILE
     if not finished or not table.is_file():
         return None
-    kept = store.folder / f"results-{earlier.spec_sha256[:8]}.parquet"
-    if kept.is_file():  # the same spec with other code or data
-        kept = (
-            store.folder / f"results-{earlier.spec_sha256[:8]}-{len(list(_like(kept))) + 1}.parquet"
-        )
+    name = f"results-{earlier.spec_sha256[:8]}"
+    before = len(list(store.folder.glob(f"{name}*.parquet")))  # the same spec, other code or data
+    kept = store.folder / (f"{name}-{before + 1}.parquet" if before else f"{name}.parquet")
     with atomic_path(kept) as temporary:
         shutil.copyfile(table, temporary)
     what = "spec was changed" if earlier.spec_sha256 != plan.spec_sha256 else "code or data changed"
@@ -62,7 +60,3 @@ def keep_earlier_results(store: CellStore, earlier: Plan, plan: Plan) -> Path | 
         markup=False,
     )
     return kept
-
-
-def _like(kept: Path) -> list[Path]:
-    return list(kept.parent.glob(f"{kept.stem}*.parquet"))

@@ -29,12 +29,11 @@ from typing import Any
 from oodml.core.errors import IntegrityError, OodmlError
 from oodml.core.files import atomic_path, read_json, write_json
 from oodml.core.hashing import sha256_file
-from oodml.core.sealed import opened, write_sealed
+from oodml.core.sealed import read_sealed, write_sealed
 from oodml.runs.plan.cell import Cell, run_id_of
 
 RECORD_FILE = "record.json"
 RECORD_SCHEMA_VERSION = 2
-_WITHOUT_SEAL = 1  # the schema before
 _AGAIN = "`oodml run` computes the cell again"
 
 
@@ -164,15 +163,8 @@ class CellStore:
         return self.folder / "failed" / f"{run_id}.json"
 
     def _checked(self, path: Path, run_id: str) -> dict[str, Any]:
-        record = read_json(path)
-        version = record.get("schema_version") if isinstance(record, dict) else None
-        if version not in (RECORD_SCHEMA_VERSION, _WITHOUT_SEAL):
-            raise IntegrityError(
-                f"{path}: record schema {version}; this oodml reads {RECORD_SCHEMA_VERSION}; {_AGAIN}"
-            )
-        assert isinstance(record, dict)
-        if version != _WITHOUT_SEAL:
-            record = opened(path, record, _AGAIN)
+        other = f"record schema {{version}}; this oodml reads {RECORD_SCHEMA_VERSION}; {_AGAIN}"
+        record = read_sealed(path, _AGAIN, schema=RECORD_SCHEMA_VERSION, other=other)
         try:
             found = run_id_of({"code": {}, **record["cell"]})
             if not record["run_id"] == found == run_id:
