@@ -30,6 +30,7 @@ class Method(Parametrised):
         fits: True for methods that do not train but are fitted to the training side at once, by
             ``fit``; they do not depend on a seed either.
         source: the publication.
+        formula: the loss in plain text, for ``oodml methods show``.
     """
 
     owner_kind = "method"
@@ -38,6 +39,7 @@ class Method(Parametrised):
     trains: ClassVar[bool] = True
     fits: ClassVar[bool] = False
     source: ClassVar[str] = ""
+    formula: ClassVar[str] = ""
 
     images_per_class = Parameter(4, "images of a class in a batch", minimum=1, search=(2, 8))
     learning_rate_factor = Parameter(
@@ -109,6 +111,11 @@ class Method(Parametrised):
     def sources(self) -> tuple[str, ...]:
         """The publications, a wrapped method's first."""
         return (self.source,)
+
+    @property
+    def formulas(self) -> tuple[str, ...]:
+        """The loss's formula, a wrapped method's first."""
+        return (self.formula,) if self.formula else ()
 
     @property
     def full_version(self) -> str:

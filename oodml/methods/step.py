@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import torch
 from torch import Tensor
+
+
+def full_precision(values: Tensor) -> Tensor:
+    """Half types as float32, others as they are: losses lose too much in half precision."""
+    half = values.dtype in (torch.float16, torch.bfloat16)
+    return values.float() if half else values
 
 
 @dataclass(frozen=True)
@@ -50,8 +57,8 @@ class Step:
 
     @property
     def embedding(self) -> Tensor:
-        """float32 [V*B, D], whatever precision the network computed in."""
-        return self.heads["embedding"].float()
+        """float [V*B, D], at least float32, whatever precision the network computed in."""
+        return full_precision(self.heads["embedding"])
 
     def with_embedding(self, embedding: Tensor) -> Step:
         """The same step seen through another embedding, for losses on branches."""

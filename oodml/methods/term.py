@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from oodml.core.errors import UsageError
-from oodml.methods.step import Step
+from oodml.methods.step import Step, full_precision
 
 
 class Model(Protocol):
@@ -66,6 +66,10 @@ class Term(nn.Module):
     def after_update(self, model: Model, step: Step) -> None:
         """Called after the weights moved: moving averages, queues."""
 
+    def observed(self, step: Step) -> dict[str, Tensor]:
+        """Scalars worth a column in the training log, by name; called on logged steps alone."""
+        return {}
+
     def predict(self, embeddings: Tensor) -> Tensor:
         """Class index [n] of embeddings [n, D], for terms that carry a classifier."""
         raise NotImplementedError(f"{type(self).__name__} has no classifier")
@@ -93,7 +97,7 @@ class LossTerm(Term):
         return float(getattr(self.loss, "learning_rate_factor", 1.0))
 
     def forward(self, step: Step) -> Tensor:
-        embeddings = step.heads[self.head].float()
+        embeddings = full_precision(step.heads[self.head])
         if self.miner is None:
             value: Tensor = self.loss(embeddings, step.labels)
         else:
@@ -132,6 +136,9 @@ class Scaled(Term):
 
     def after_update(self, model: Model, step: Step) -> None:
         self.term.after_update(model, step)
+
+    def observed(self, step: Step) -> dict[str, Tensor]:
+        return self.term.observed(step)
 
     def predict(self, embeddings: Tensor) -> Tensor:
         return self.term.predict(embeddings)

@@ -112,6 +112,10 @@ class Wrapper(Method):
         return (*self.base.sources, self.source)
 
     @property
+    def formulas(self) -> tuple[str, ...]:
+        return (*self.base.formulas, *super().formulas)
+
+    @property
     def parts(self) -> tuple[type, ...]:
         return (type(self), *self.base.parts)
 

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from oodml.methods.step import full_precision
+
 
 class HistogramLoss(nn.Module):
     """Histogram loss on cosines (Ustinova and Lempitsky, NeurIPS 2016).
@@ -25,7 +27,7 @@ class HistogramLoss(nn.Module):
         self.bins = bins
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        unit = F.normalize(embeddings.float(), dim=1)
+        unit = F.normalize(full_precision(embeddings), dim=1)
         rows, columns = torch.triu_indices(len(unit), len(unit), offset=1, device=unit.device)
         similarities = (unit @ unit.T)[rows, columns].clamp(-1, 1)
         positive = labels[rows] == labels[columns]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from oodml.methods.step import full_precision
+
 
 class SoftmaxLoss(nn.Module):
     """Cross-entropy of Linear(relu(embedding)) or Linear(embedding) over the classes.
@@ -36,6 +38,6 @@ class SoftmaxLoss(nn.Module):
         return self._logits(embeddings).argmax(dim=1)
 
     def _logits(self, embeddings: Tensor) -> Tensor:
-        embeddings = embeddings.float()
+        embeddings = full_precision(embeddings)
         logits: Tensor = self.classifier(F.relu(embeddings) if self.rectify else embeddings)
         return logits

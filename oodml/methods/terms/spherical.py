@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from oodml.core.errors import UsageError
+from oodml.methods.step import full_precision
 
 
 class SphericalConstraint(nn.Module):
@@ -44,8 +45,7 @@ class SphericalConstraint(nn.Module):
                 f"SphericalConstraint: expected [B, D] with B > 0, got {tuple(embeddings.shape)}"
             )
         # half types would lose the small differences of norms that this is about
-        half = embeddings.dtype in (torch.float16, torch.bfloat16)
-        norms = torch.linalg.vector_norm(embeddings.float() if half else embeddings, dim=1)
+        norms = torch.linalg.vector_norm(full_precision(embeddings), dim=1)
         if self.mean_norm.dtype != norms.dtype:
             self.mean_norm = self.mean_norm.to(norms.dtype)
         if self.training or self.mean_norm.isnan():
