@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -194,7 +195,8 @@ class OwnOptimizer(nn.Module):
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         if self._optimizer is None:
-            self._waiting = state
+            # a copy: until it is used, who gave it may train on
+            self._waiting = copy.deepcopy(state)
         else:
             self._optimizer.load_state_dict(state)
 

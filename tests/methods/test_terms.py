@@ -304,29 +304,6 @@ def test_s2sd_goes_around_methods_on_one_embedding_only() -> None:
         oodml.create_method("s2sd-diva")
 
 
-def test_the_uniform_priors_adversary_is_trained_by_itself_alone() -> None:
-    rows, labels = (torch.from_numpy(one) for one in batch(2))
-    method = oodml.create_method(
-        "uniform-prior-triplet", on="embedding", every=2, chunk=3, latent=4, weight=0.5
-    )
-    term = method.terms(Dims(7, 7, 5))["uniform-prior/adversary"]
-    assert term.groups() == []
-    before = [p.detach().clone() for p in term.discriminator.parameters()]
-    term.before_update(step_of(rows, labels, number=1))
-    assert all(
-        torch.equal(a, b) for a, b in zip(before, term.discriminator.parameters(), strict=True)
-    )
-    term.before_update(step_of(rows, labels, number=2))
-    assert any(
-        not torch.equal(a, b) for a, b in zip(before, term.discriminator.parameters(), strict=True)
-    )
-    # two whole pieces of 3 columns; the seventh is left out
-    pieces = rows[:, :6].reshape(-1, 3)
-    scores = term.discriminator(pieces).detach().numpy().astype(np.float64)
-    expected = 0.5 * np.mean(np.log1p(np.exp(-scores)))
-    assert term(step_of(rows, labels)).item() == pytest.approx(expected, rel=1e-5)
-
-
 def test_decorrelation_moves_the_map_and_the_embeddings_apart() -> None:
     term = Decorrelation("a", "b", 4, 5, weight=2.0)
     heads = {
