@@ -254,56 +254,6 @@ def test_simclr_is_nt_xent_over_two_views(temperature: float) -> None:
     assert term(step).item() == pytest.approx(nt_xent_reference(rows, items, temperature), rel=1e-4)
 
 
-def divergence_reference(teacher: np.ndarray, student: np.ndarray, t: float) -> float:
-    a, b = unit(teacher.astype(np.float64)), unit(student.astype(np.float64))
-    total = 0.0
-    for i in range(len(a)):
-        others = [j for j in range(len(a)) if j != i]
-        p = np.exp([a[i] @ a[j] / t for j in others])
-        q = np.exp([b[i] @ b[j] / t for j in others])
-        p, q = p / p.sum(), q / q.sum()
-        total += float(np.sum(p * np.log(p / q)))
-    return t**2 * total / len(a)
-
-
-@pytest.mark.parametrize("temperature", [0.2, 1.0])
-def test_s2sd_is_half_the_losses_and_the_divergences(temperature: float) -> None:
-    rows, labels = batch(2)
-    tensor = torch.from_numpy(rows)
-    method = oodml.create_method(
-        "s2sd-triplet", widths=(9, 11), weight=3.0, feature_weight=2.0, temperature=temperature
-    )
-    terms = method.terms(Dims(7, 7, 5))
-    embedding = torch.from_numpy(batch(8)[0])
-    step = step_of(tensor, torch.from_numpy(labels), heads={"embedding": embedding})
-    expected = 0.5 * triplet_reference(embedding.numpy(), labels, 1.0)
-    for width in (9, 11):
-        target = terms[f"s2sd/branch_{width}"].target(tensor).detach().numpy()
-        expected += 0.25 * triplet_reference(target, labels, 1.0)
-        expected += 1.5 * divergence_reference(target, embedding.numpy(), temperature)
-    expected += 2.0 * divergence_reference(rows, embedding.numpy(), temperature)
-    found = sum(term(step).item() for term in terms.values())
-    assert found == pytest.approx(expected, rel=1e-4)
-
-
-def test_s2sd_teaches_only_after_its_delay() -> None:
-    rows, labels = (torch.from_numpy(one) for one in batch(2))
-    method = oodml.create_method("s2sd-triplet", widths=(9,), delay=5)
-    terms = method.terms(Dims(7, 7, 5))
-    embedding = torch.randn(15, 7)
-    early, late = (
-        terms["s2sd/features"](step_of(rows, labels, number=n, heads={"embedding": embedding}))
-        for n in (4, 5)
-    )
-    assert early.item() == 0
-    assert late.item() > 0
-
-
-def test_s2sd_goes_around_methods_on_one_embedding_only() -> None:
-    with pytest.raises(UsageError, match="s2sd cannot be put around 'diva'"):
-        oodml.create_method("s2sd-diva")
-
-
 def test_decorrelation_moves_the_map_and_the_embeddings_apart() -> None:
     term = Decorrelation("a", "b", 4, 5, weight=2.0)
     heads = {

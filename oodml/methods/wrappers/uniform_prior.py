@@ -9,6 +9,7 @@ from torch.func import functional_call
 
 from oodml.core.errors import UsageError
 from oodml.core.parameters import Parameter
+from oodml.methods.method import Method
 from oodml.methods.registry import register_wrapper
 from oodml.methods.step import Dims, Step, full_precision
 from oodml.methods.term import OwnOptimizer, ParameterGroup, Term
@@ -118,8 +119,8 @@ class UniformPrior(Wrapper):
         1e-5, "of the discriminator", above=0.0, search=(1e-6, 1e-3), log=True
     )
 
-    def check(self, base: object) -> None:
-        super().check(base)  # type: ignore[arg-type]
+    def check(self, base: Method) -> None:
+        super().check(base)
         if isinstance(base, UniformPrior):
             raise UsageError("uniform-prior stands twice around one method")
 
