@@ -164,15 +164,15 @@ def groups_of(terms: Iterable[Term], boundary_rate: float | None) -> list[Parame
     """What the main optimiser trains of ``terms``.
 
     Args:
-        boundary_rate: times the learning rate, for groups of a margin loss's class boundaries
-            (parameters called ``beta``) in place of the loss's own factor; None keeps that.
+        boundary_rate: times the learning rate, for a margin loss's class boundaries (parameters
+            called ``boundaries``) in place of the loss's own factor; None keeps that.
     """
     found = []
     for term in terms:
         named = term.named_parameters()
-        betas = {id(p) for name, p in named if name.rpartition(".")[2] == "beta"}
+        learned = {id(p) for name, p in named if name.rpartition(".")[2] == "boundaries"}
         for group in term.groups():
-            boundaries = all(id(p) in betas for p in group.parameters)
-            changed = boundary_rate is not None and boundaries
-            found.append(replace(group, factor=boundary_rate) if changed else group)
+            if boundary_rate is not None and all(id(p) in learned for p in group.parameters):
+                group = replace(group, factor=boundary_rate)
+            found.append(group)
     return found
