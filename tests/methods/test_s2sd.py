@@ -177,12 +177,12 @@ class Proxied(nn.Module):
     ("loss", "rate", "factor"),
     [
         (lambda: Bounded(4), 1.0, 1.0),
-        (lambda: Bounded(4), None, 50.0),
+        (lambda: Bounded(4), 20.0, 20.0),
         (Proxied, 1.0, 100.0),
     ],
 )
 def test_boundaries_learn_at_a_rate_of_their_own(
-    loss: Callable[[], nn.Module], rate: float | None, factor: float
+    loss: Callable[[], nn.Module], rate: float, factor: float
 ) -> None:
     term = LossTerm(loss())
     (group,) = groups_of([term], rate)
