@@ -177,11 +177,11 @@ def test_a_key_weighs_by_its_distance_from_each_query() -> None:
     opposite = -queries.mean(dim=0)
     queries = torch.stack([unit(q + 3 * queries.mean(dim=0)) for q in queries])
     keys = torch.cat([keys, unit(opposite)[None], queries[:1]])
-    found = distance_shares(queries, keys, 0.5, 1.4)
+    found = distance_shares(queries @ keys.T, 5, 0.5, 1.4)
     torch.testing.assert_close(found, shares_reference(queries, keys), rtol=1e-8, atol=1e-12)
     assert found[:, 9].tolist() == pytest.approx([1 / 6] * 6), "beyond the cutoff for all"
     torch.testing.assert_close(found.sum(dim=0), torch.ones(11, dtype=torch.float64))
-    assert distance_shares(queries, keys[:0], 0.5, 1.4).shape == (6, 0)
+    assert distance_shares(torch.zeros(6, 0), 5, 0.5, 1.4).shape == (6, 0)
 
 
 def model_of(trunk: nn.Module, length: float = 0.0) -> Any:
