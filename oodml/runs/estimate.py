@@ -80,6 +80,8 @@ def _seconds(spec: BenchmarkSpec, planned: PlannedMethod, setting: Setting) -> f
     trunk: nn.Module = nn.Identity()
     if training.mode == "network" and backbone.preprocessing is not None:
         shape, trunk = _image_shape(backbone, setting.image_size), backbone.module
+    elif training.mode == "network" and backbone.is_network_on_vectors:
+        shape, trunk = (backbone.inputs or _UNKNOWN_DIM,), backbone.module
     step = seconds_a_step(planned.method, training, trunk, dim, shape)
     return step * (training.steps + _adaptation(spec, planned))
 

@@ -94,7 +94,8 @@ class TrainedModel:
 
         A whole network over many images runs in an inference engine, as feature extraction does.
         """
-        if self._settings.mode == "head" or len(rows) < _ENGINE_ROWS:
+        on_vectors = self._settings.mode == "head" or self._bench.preprocessing is None
+        if on_vectors or len(rows) < _ENGINE_ROWS:
             return embed(self._embedder, source, rows, self._bench.fabric(self._settings))
         batches = source.evaluation_batches(rows)
         first = next(batches)
