@@ -45,6 +45,7 @@ class AdaptedMethod(Method):
     adaptation_least_rise = Parameter(
         0.01, "relative rise of the best score below which adapting ends", minimum=0.0
     )
+
     def adapting(self, **given: Any) -> Adaptation:
         """The adaptation of these parameters, with what the method itself adds."""
         stops = self.adaptation_rule == "best-training"

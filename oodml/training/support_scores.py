@@ -76,11 +76,11 @@ def prototype_accuracy(rows: Tensor, labels: NDArray[np.int64], episodes: int, s
     values = []
     for _ in range(episodes):
         orders = [rng.permutation(one) for one in items]
-        means = torch.stack(
-            [rows[o[:c]].mean(dim=0) for o, c in zip(orders, counts, strict=True)]
-        )
+        means = torch.stack([rows[o[:c]].mean(dim=0) for o, c in zip(orders, counts, strict=True)])
         queries = np.concatenate([o[c:] for o, c in zip(orders, counts, strict=True)])
-        truth = np.repeat(np.arange(len(items)), [len(o) - c for o, c in zip(orders, counts, strict=True)])
+        truth = np.repeat(
+            np.arange(len(items)), [len(o) - c for o, c in zip(orders, counts, strict=True)]
+        )
         nearest = torch.cdist(rows[queries], means).argmin(dim=1).numpy()
         values.append((nearest == truth).mean() if len(truth) else 0.0)
     return float(np.mean(values))

@@ -1,4 +1,4 @@
-"""The small networks of Adapted Deep Embeddings (Scott, Ridgeway, Mozer, NeurIPS 2018), without their last layer.
+"""The small networks of Adapted Deep Embeddings (Scott et al., NeurIPS 2018), without the last layer.
 
 The embedding layer (128 columns, 64 for Isolet) is the method's head, as everywhere in oodml. The
 ``-no-bn`` forms are those of the released histogram-loss code, which lacks batch norm; the paper's
