@@ -35,12 +35,15 @@ def register_wrapper(name: str) -> Callable[[W], W]:
 def list_methods() -> list[str]:
     """Names of all methods, third-party ones (entry points ``oodml.methods``) included, and of the
     useful combinations of wrappers and methods, each once: a wrapper that is a method by its name
-    alone is listed by that."""
+    alone is listed by that.
+
+    A wrapper may be useful with methods of a package that is not installed; those are left out.
+    """
     combined = {
         f"{name}-{base}"
         for name, wrapper in _wrappers.items()
         for base in wrapper.useful_with
-        if base != wrapper.alone_around
+        if base != wrapper.alone_around and _is_known(base)
     }
     alone = {name for name in _wrappers.names() if _is_known(name)}
     return sorted({*_methods.names(), *combined, *alone})

@@ -44,6 +44,8 @@ class DiVA(Method):
         "margin(discriminative) + alpha [margin(shared) + margin(intra) + NCE(contrast)] - "
         "decorrelation * sum_b mean (u_disc * r_b(u_b))^2, gradients of the last reversed in the u"
     )
+    loss_outputs = _BRANCHES
+    fixed_head = True  # the slow branch reads the features too
 
     images_per_class = Parameter(2, "images of a class in a batch", minimum=2, search=(2, 8))
     margin = Parameter(0.2, "of the margin losses", minimum=0.0, search=(0.05, 0.5))
