@@ -129,10 +129,10 @@ class MomentumContrast(Term):
             self._follow(slow, model.trunk)
 
     def _follow(self, slow: nn.Module, fast: nn.Module) -> None:
-        for one, other in zip(slow.parameters(), fast.parameters(), strict=True):
-            one.lerp_(other.detach(), 1 - self.momentum)
-        for one, other in zip(slow.buffers(), fast.buffers(), strict=True):
-            one.copy_(other)
+        for weight, target in zip(slow.parameters(), fast.parameters(), strict=True):
+            weight.lerp_(target.detach(), 1 - self.momentum)
+        for buffer, current in zip(slow.buffers(), fast.buffers(), strict=True):
+            buffer.copy_(current)
 
     @torch.no_grad()
     def _keys_of(self, step: Step) -> Tensor:
