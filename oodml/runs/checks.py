@@ -29,6 +29,7 @@ from oodml.runs.plan.sections import FeatureSettings, LadderEntry
 from oodml.runs.plan.spec import BenchmarkSpec
 from oodml.runs.results.earlier import earlier_plan
 from oodml.shift import Ladder
+from oodml.training import batches_of
 
 
 def check_before(
@@ -123,7 +124,7 @@ def _check_batches(planned: PlannedMethod) -> None:
         return
     labels = np.arange(2 * size, dtype=np.int64) % max(2, size // method.images_per_class)
     try:
-        method.batches().open(labels, size, 0)
+        batches_of(method, planned.training).open(labels, size, 0)
     except OodmlError:
         raise
     except Exception:  # anybody's code: its own cells fail and say why, the others go on

@@ -13,6 +13,7 @@ from torch import nn
 
 from oodml.core.errors import IntegrityError, UsageError
 from oodml.datasets import ClassDataset, load_dataset
+from oodml.datasets.resized import ResizedImages, resized_images
 from oodml.features.engines.precision import fabric_of
 from oodml.features.preprocessing import Preprocessing
 from oodml.features.registry import create_backbone
@@ -24,6 +25,7 @@ from oodml.runs.plan.split import ItemTable, Split
 from oodml.shift import Ladder
 from oodml.shift.ladder.file import read_ladder
 from oodml.training import AugmentedImages, CachedFeatures, ItemSource, TrainingSettings
+from oodml.training.augmentation import Augmentation, augmentation_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ class Workbench:
     ladder: Ladder
     device: str
     weights_sha256: str
-    _sources: dict[tuple[float, bool], AugmentedImages] = field(default_factory=dict, repr=False)
+    _sources: dict[tuple[Augmentation, int], AugmentedImages] = field(
+        default_factory=dict, repr=False
+    )
 
     @classmethod
     def open(
@@ -91,10 +95,18 @@ class Workbench:
             return CachedFeatures(self.features)
         if self.preprocessing is None:
             raise UsageError('training.mode "network" needs a backbone on images; use "head"')
-        key = (settings.min_crop, settings.flip)
+        key = augmentation_of(settings), settings.store
         if key not in self._sources:
-            self._sources[key] = AugmentedImages(self.dataset, self.preprocessing, *key)
+            self._sources[key] = AugmentedImages(
+                self.dataset, self.preprocessing, key[0], self._store(settings.store)
+            )
         return self._sources[key]
+
+    def _store(self, side: int) -> ResizedImages | None:
+        if not side:
+            return None
+        assert self.preprocessing is not None
+        return resized_images(self.dataset, side, self.preprocessing.interpolation)
 
     def trunk(self, settings: TrainingSettings) -> nn.Module:
         """What is below the head: a fresh backbone in mode "network", else nothing.

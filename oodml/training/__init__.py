@@ -1,6 +1,7 @@
 """Data set + split + method + backbone -> a trained model. The test side is sealed."""
 
 from oodml.training.adaptation import adapt
+from oodml.training.batches import batches_of
 from oodml.training.checkpoints import Checkpoint
 from oodml.training.feed import Feed
 from oodml.training.loop import Trained, TrainingFailed, check_needs, train
@@ -32,6 +33,7 @@ __all__ = [
     "TrainingFailed",
     "TrainingSettings",
     "adapt",
+    "batches_of",
     "check_needs",
     "create_selection_rule",
     "embed",

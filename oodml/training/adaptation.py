@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from oodml.core.randomness import kept_randomness, seed_all
 from oodml.methods import Method, Term
+from oodml.training.batches import batches_of
 from oodml.training.feed import Feed
 from oodml.training.loop import train
 from oodml.training.model import Embedder
@@ -53,7 +54,7 @@ def adapt(
     shots = int(counts.max())
     if adaptation.steps and shots >= adaptation.minimum_shots:
         sealed = SealedSource(source, support)
-        rule = method.batches().on_support(shots)
+        rule = batches_of(method, settings).on_support(shots)
         feed = Feed(sealed, support, support_labels, rule, settings.batch_size, seed)
         changed = settings.at_rate(adaptation.learning_rate_factor).model_copy(
             update={"steps": adaptation.steps, "milestones": ()}
