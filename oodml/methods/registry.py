@@ -34,8 +34,16 @@ def register_wrapper(name: str) -> Callable[[W], W]:
 
 def list_methods() -> list[str]:
     """Names of all methods, third-party ones (entry points ``oodml.methods``) included, and of the
-    useful combinations of wrappers and methods, each once."""
-    combined = [f"{name}-{base}" for name, w in _wrappers.items() for base in w.useful_with]
+    useful combinations of wrappers and methods, each once.
+
+    A wrapper may be useful with methods of a package that is not installed; those are left out.
+    """
+    combined = [
+        f"{name}-{base}"
+        for name, wrapper in _wrappers.items()
+        for base in wrapper.useful_with
+        if _is_known(base)
+    ]
     return sorted({*_methods.names(), *combined})
 
 

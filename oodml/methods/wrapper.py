@@ -65,6 +65,16 @@ class Wrapper(Method):
         """That of the wrapped method."""
         return self.base.images_per_class
 
+    @property
+    def head_batch_norm(self) -> bool:  # type: ignore[override]
+        """That of the wrapped method."""
+        return self.base.head_batch_norm
+
+    @property
+    def loss_outputs(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Those of the wrapped method."""
+        return self.base.loss_outputs
+
     def head(self, dims: Dims) -> nn.Module:
         return self.base.head(dims)
 

@@ -184,7 +184,8 @@ def train_cell(
     embedder = _fresh(method, bench, settings, len(items.class_names))
     terms = method.terms(embedder.dims(len(items.class_names)))
     if settings.head_start == "projection":
-        start_from_features(embedder.head, np.asarray(bench.features[items.rows]))
+        features = np.asarray(bench.features[items.rows])
+        start_from_features(embedder.head, features, settings.input_length)
     fabric = bench.fabric(settings)
     opened = np.concatenate([items.rows, split.val.rows])
     source = SealedSource(bench.source(settings), opened)

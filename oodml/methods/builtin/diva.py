@@ -142,6 +142,8 @@ class DiVA(Method):
     source = (
         "Milbich, Roth et al.: DiVA, ECCV 2020; values of ooDML's CUB runs where they are known"
     )
+    loss_outputs = _BRANCHES
+    fixed_head = True  # the slow branch reads the features too
 
     margin = Parameter(0.2, "of the triplet tasks", minimum=0.0, search=(0.05, 1.0))
     alpha = Parameter(

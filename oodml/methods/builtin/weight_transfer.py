@@ -14,6 +14,7 @@ class WeightTransfer(Classification):
     """
 
     version = 2
+    formula = "L = mean_i -log softmax(W relu(x_i) + b)_y"
     source = "WeightAdapt in Scott, Ridgeway, Mozer: Adapted Deep Embeddings, NeurIPS 2018"
 
     adaptation_steps = Parameter(
