@@ -173,6 +173,7 @@ def _whole_scores(rows: pd.DataFrame, out: Path, points: Sequence[Point]) -> dic
 
 
 def _own_values(method: Searched, ranges: Mapping[str, Range]) -> dict[str, Any]:
-    given = method.planned.method.hyper_parameters
-    training = method.planned.training
+    made, training = method.planned.method, method.planned.training
+    defaults = {name: one.default for name, one in made.all_parameters.items()}
+    given = {**defaults, **made.hyper_parameters}  # those that are silent stand at their default
     return {name: given[name] if name in given else getattr(training, name) for name in ranges}
