@@ -55,6 +55,10 @@ class BatchRule(Parametrised):
         """
         raise NotImplementedError
 
+    def epoch(self, labels: NDArray[np.int64], size: int) -> int:
+        """Updates in which about as many items are drawn as there are: what is called an epoch."""
+        return max(1, -(-len(labels) // size))
+
     def on_support(self, shots: int) -> BatchRule:
         """The rule to adapt with on a support set of ``shots`` items a class."""
         return self

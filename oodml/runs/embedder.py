@@ -83,11 +83,11 @@ class CellEmbedder:
                 return self._by_network(data)
             return self._by_head(self._features(data, batch_size))
         rows = np.asarray(data.vectors if isinstance(data, ClassDataset) else data, np.float32)
-        if self._whole_network:
+        if self._whole_network and self._bench.preprocessing is not None:
             raise UsageError(
                 f"cell {self.cell.run_id} trained the whole network: it embeds images, not vectors"
             )
-        width = self._bench.features.shape[1]
+        width = self._width
         if rows.ndim != 2 or rows.shape[1] != width:
             raise UsageError(
                 f"cell {self.cell.run_id} reads features of {self.cell.backbone!r}, {width} "
@@ -98,6 +98,12 @@ class CellEmbedder:
     @property
     def _whole_network(self) -> bool:
         return self.cell.training.get("mode") == "network"
+
+    @property
+    def _width(self) -> int:
+        """Length of the vectors that the model takes."""
+        inputs = create_backbone(self.cell.backbone).inputs if self._whole_network else 0
+        return inputs or int(self._bench.features.shape[1])
 
     def _by_head(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         if self._model is None:

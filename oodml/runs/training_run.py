@@ -21,7 +21,7 @@ from oodml.core.hashing import derived_seed
 from oodml.core.randomness import seed_all
 from oodml.evaluation import evaluate
 from oodml.features.engines import create_engine
-from oodml.methods import Dims, Method, Term
+from oodml.methods import Adaptation, Dims, Method, Term
 from oodml.methods.term import classifier_of
 from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.selection import selection_rule
@@ -32,12 +32,15 @@ from oodml.training import (
     Embedder,
     Feed,
     ItemSource,
+    Moments,
     SealedSource,
     Selection,
     SelectionRule,
     TrainingSettings,
     adapt,
     embed,
+    initialise,
+    initialise_classifiers,
     start_from_features,
     train,
 )
@@ -84,6 +87,7 @@ class TrainedModel:
     _embedder: Embedder
     _bench: Workbench
     _settings: TrainingSettings
+    _moments: Moments | None = None
 
     def embed(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Embeddings float32 [n, d] of rows of the data set."""
@@ -94,7 +98,8 @@ class TrainedModel:
 
         A whole network over many images runs in an inference engine, as feature extraction does.
         """
-        if self._settings.mode == "head" or len(rows) < _ENGINE_ROWS:
+        on_vectors = self._settings.mode == "head" or self._bench.preprocessing is None
+        if on_vectors or len(rows) < _ENGINE_ROWS:
             return embed(self._embedder, source, rows, self._bench.fabric(self._settings))
         batches = source.evaluation_batches(rows)
         first = next(batches)
@@ -104,27 +109,39 @@ class TrainedModel:
         blocks = [engine.run(batch) for batch in itertools.chain([first], batches)]
         return np.concatenate([np.asarray(block, np.float32) for block in blocks])
 
+    @property
+    def method(self) -> Method:
+        """What was trained."""
+        return self._method
+
     def learns(self, shots: int) -> bool:
         """Whether the model goes on learning from so many images a class."""
         adaptation = self._method.adaptation()
-        return adaptation is not None and adaptation.steps > 0 and shots >= adaptation.minimum_shots
+        return adaptation is not None and adaptation.learns(shots)
 
-    @property
-    def decider(self) -> str | None:
-        """The classifier on embeddings that the method names for itself, without learning on."""
+    def decider(self, shots: int) -> str | None:
+        """The classifier on embeddings that the method names for itself, where it does not learn on."""
         adaptation = self._method.adaptation()
-        return adaptation.predictor if adaptation is not None and not adaptation.steps else None
+        if adaptation is None or adaptation.learns(shots) or adaptation.predictor == "classifier":
+            return None
+        return adaptation.predictor
 
     def adapted(
-        self, support: NDArray[np.int64], labels: NDArray[np.int64], *, shots: int, seed: int
+        self,
+        support: NDArray[np.int64],
+        labels: NDArray[np.int64],
+        *,
+        seed: int,
+        adaptation: Adaptation | None = None,
     ) -> AdaptedModel:
         """A copy adapted to a support set.
 
         Args:
             support: int64 [s], rows of the data set.
             labels: int64 [s], their classes as 0..C-1.
+            adaptation: None for the method's own.
         """
-        adaptation = self._method.adaptation_or_error()
+        chosen = adaptation or self._method.adaptation_or_error()
         source, fabric = self._bench.source(self._settings), self._bench.fabric(self._settings)
         embedder, terms = adapt(
             self._embedder,
@@ -135,8 +152,10 @@ class TrainedModel:
             self._settings,
             fabric,
             seed=seed,
+            adaptation=chosen,
+            moments=self._moments,
         )
-        return AdaptedModel(embedder, terms, source, fabric, adaptation.predictor)
+        return AdaptedModel(embedder, terms, source, fabric, chosen.predictor)
 
     def save(self, path: Path) -> None:
         """Write the weights as safetensors."""
@@ -183,10 +202,15 @@ def train_cell(
     seed_all(derived_seed("weights", seed))
     embedder = _fresh(method, bench, settings, len(items.class_names))
     terms = method.terms(embedder.dims(len(items.class_names)))
-    if settings.head_start == "projection":
+    if settings.initialisation != "backbone":
+        initialise(embedder, settings.initialisation)
+        initialise_classifiers(terms.values(), settings.initialisation)
+    elif settings.head_start == "projection" and method.learns_from_source:
         features = np.asarray(bench.features[items.rows])
         start_from_features(embedder.head, features, settings.input_length)
     fabric = bench.fabric(settings)
+    if not method.learns_from_source:
+        return TrainedModel(0, method, fabric.to_device(embedder).eval(), bench, settings)
     opened = np.concatenate([items.rows, split.val.rows])
     source = SealedSource(bench.source(settings), opened)
     trained = train(
@@ -199,7 +223,9 @@ def train_cell(
         checkpoint=Checkpoint(checkpoint_path, cell.run_id),
         on_step=(lambda done: on_step(done, settings.steps)) if on_step else None,
     )
-    return TrainedModel(trained.kept_step, method, embedder, bench, settings)
+    return TrainedModel(
+        trained.kept_step, method, embedder, bench, settings, _moments=trained.moments
+    )
 
 
 def trained_before(
@@ -242,7 +268,7 @@ def _fresh(method: Method, bench: Workbench, settings: TrainingSettings, classes
 
 @dataclass(frozen=True)
 class _SplitScores:
-    """MAP@R of the model as it stands, on what a rule may look at."""
+    """MAP@R, or Recall@1, of the model as it stands, on what a rule may look at."""
 
     _source: ItemSource
     _val: Items
@@ -250,15 +276,18 @@ class _SplitScores:
     _fabric: Fabric
 
     def validation(self, model: nn.Module) -> float:
-        return self._map_at_r(model, self._val)
+        return self._score(model, self._val, "map_at_r")
+
+    def validation_recall(self, model: nn.Module) -> float:
+        return self._score(model, self._val, "recall_at_1")
 
     def training(self, model: nn.Module) -> float:
-        return self._map_at_r(model, self._train)
+        return self._score(model, self._train, "map_at_r")
 
-    def _map_at_r(self, model: nn.Module, items: Items) -> float:
+    def _score(self, model: nn.Module, items: Items, metric: str) -> float:
         embeddings = embed(model, self._source, items.rows, self._fabric)
-        report = evaluate(embeddings, items.labels, metrics=["map_at_r"])
-        return float(report.metrics["map_at_r"])
+        report = evaluate(embeddings, items.labels, metrics=[metric])
+        return float(report.metrics[metric])
 
 
 class _RandomInputs:
@@ -296,11 +325,3 @@ def seconds_a_step(
     )
     # the first step pays for set-up, the later ones are the rule
     return (marks[-1] - marks[0]) / (len(marks) - 1)
-
-
-def adaptation_steps(method: Method, shots: int) -> int:
-    """Updates that adapting to one support set takes."""
-    adaptation = method.adaptation()
-    if adaptation is None or shots < adaptation.minimum_shots:
-        return 0
-    return adaptation.steps

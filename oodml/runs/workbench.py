@@ -90,11 +90,21 @@ class Workbench:
         if settings.mode == "head":
             return CachedFeatures(self.features)
         if self.preprocessing is None:
-            raise UsageError('training.mode "network" needs a backbone on images; use "head"')
+            return CachedFeatures(self._network_vectors())
         key = (settings.min_crop, settings.flip)
         if key not in self._sources:
             self._sources[key] = AugmentedImages(self.dataset, self.preprocessing, *key)
         return self._sources[key]
+
+    def _network_vectors(self) -> NDArray[np.float32]:
+        """What a network on vectors takes: the data set's own, which nothing augments."""
+        if not create_backbone(self.setting.backbone).is_network_on_vectors:
+            raise UsageError(
+                f'training.mode "network" needs a backbone with layers; {self.setting.backbone!r} '
+                'has none: use mode "head", or a network on vectors'
+            )
+        assert self.dataset.vectors is not None
+        return self.dataset.vectors
 
     def trunk(self, settings: TrainingSettings) -> nn.Module:
         """What is below the head: a fresh backbone in mode "network", else nothing.

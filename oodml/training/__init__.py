@@ -3,8 +3,10 @@
 from oodml.training.adaptation import adapt
 from oodml.training.checkpoints import Checkpoint
 from oodml.training.feed import Feed
+from oodml.training.initialise import initialise, initialise_classifiers
 from oodml.training.loop import Trained, TrainingFailed, check_needs, train
 from oodml.training.model import Embedder, embed
+from oodml.training.moments import Moments
 from oodml.training.selection import (
     Scores,
     Selection,
@@ -24,6 +26,7 @@ __all__ = [
     "Embedder",
     "Feed",
     "ItemSource",
+    "Moments",
     "Scores",
     "SealedSource",
     "Selection",
@@ -35,6 +38,8 @@ __all__ = [
     "check_needs",
     "create_selection_rule",
     "embed",
+    "initialise",
+    "initialise_classifiers",
     "list_selection_rules",
     "register_selection_rule",
     "start_from_features",

@@ -40,6 +40,11 @@ class TrainingSettings(BaseModel):
         description="what the head begins as: the features themselves (their leading principal "
         "directions where the embedding is narrower), or random weights",
     )
+    initialisation: Literal["backbone", "torch", "xavier", "normal", "normal-biases"] = Field(
+        "backbone",
+        description="weights a network begins with: the backbone's own, or others for every cell; "
+        "the head is then drawn alike, whatever head_start says",
+    )
     input_length: Number = Field(
         0.0, ge=0, description="features are scaled to this length; 0 leaves them as they are"
     )
