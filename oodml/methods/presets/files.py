@@ -12,6 +12,7 @@ from oodml.core.hints import name_hint
 from oodml.core.values import shown
 from oodml.methods.presets.preset import CERTAINTIES, Preset, PresetValue
 
+SHARED = "shared"  # the table of a file that belongs to all of its presets
 _KEYS = {"method", "hyper_parameters", "training", "note", "found_by"}
 _EXPECTED = "expected a file of presets (`oodml search --write-preset` writes one)"
 
@@ -37,6 +38,9 @@ def preset_of_file(name: str) -> Preset:
 def presets_in(path: Path) -> dict[str, Preset]:
     """Every preset of a file by its key.
 
+    What the table ``shared`` holds (hyper_parameters, training, note) is part of every one; a value
+    of a preset's own goes before it.
+
     Raises:
         UsageError: no such file, not TOML, or a table that is no preset; the key is named.
     """
@@ -46,10 +50,15 @@ def presets_in(path: Path) -> dict[str, Preset]:
         raise UsageError(f"{error}; {_EXPECTED}", key="preset") from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not valid TOML: {error}; {_EXPECTED}", key="preset") from None
-    return {key: _preset(f"{path}#{key}", table) for key, table in content.items()}
+    shared = _table(str(path), SHARED, content)
+    return {
+        key: _preset(f"{path}#{key}", table, shared)
+        for key, table in content.items()
+        if key != SHARED
+    }
 
 
-def _preset(name: str, table: Any) -> Preset:
+def _preset(name: str, table: Any, shared: dict[str, Any]) -> Preset:
     if not isinstance(table, dict) or not isinstance(table.get("method"), str):
         raise UsageError(f"preset {name}: needs a text `method`; {_EXPECTED}", key="preset")
     for key in table:
@@ -57,14 +66,13 @@ def _preset(name: str, table: Any) -> Preset:
             raise UsageError(
                 f"preset {name}: unknown key {shown(key)}; {name_hint(key, _KEYS)}", key="preset"
             )
-    return Preset(
-        name,
-        table["method"],
-        _values(name, "hyper_parameters", table),
-        _values(name, "training", table),
-        str(table.get("note", "")),
-        {str(key): str(value) for key, value in _table(name, "found_by", table).items()},
-    )
+    parts = {
+        part: {**_values(f"{name}, shared", part, shared), **_values(name, part, table)}
+        for part in ("hyper_parameters", "training")
+    }
+    notes = [str(one["note"]) for one in (table, shared) if "note" in one]
+    found_by = {key: str(value) for key, value in _table(name, "found_by", table).items()}
+    return Preset(name, table["method"], **parts, note=" ".join(notes), found_by=found_by)
 
 
 def _values(name: str, part: str, table: dict[str, Any]) -> dict[str, PresetValue]:
