@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 import oodml
 from oodml.core.errors import UsageError
 from oodml.methods import Dims, Method, Step
-from oodml.methods.builtin.diva import discriminative_pairs, intra_pairs, shared_pairs
-from oodml.methods.terms.decorrelation import Decorrelation
 from oodml.methods.terms.histogram import HistogramLoss
 from oodml.methods.terms.softmax import SoftmaxLoss
 
@@ -252,44 +250,6 @@ def test_simclr_is_nt_xent_over_two_views(temperature: float) -> None:
     method = oodml.create_method("simclr", temperature=temperature)
     (term,) = method.terms(Dims(7, 7, 5)).values()
     assert term(step).item() == pytest.approx(nt_xent_reference(rows, items, temperature), rel=1e-4)
-
-
-def test_decorrelation_moves_the_map_and_the_embeddings_apart() -> None:
-    term = Decorrelation("a", "b", 4, 5, weight=2.0)
-    heads = {
-        name: torch.randn(6, width, requires_grad=True) for name, width in (("a", 4), ("b", 5))
-    }
-    step = step_of(torch.zeros(6, 1), torch.zeros(6, dtype=torch.int64), heads=heads)
-    loss = term(step)
-    u = unit(heads["a"].detach().numpy().astype(np.float64))
-    v = torch.from_numpy(unit(heads["b"].detach().numpy().astype(np.float64))).float()
-    r = unit(term.map(v).detach().numpy().astype(np.float64))
-    assert loss.item() == pytest.approx(-2.0 * np.mean((u * r) ** 2), rel=1e-4)
-    loss.backward()
-    with torch.no_grad():
-        small = 1e-2
-        moved_map = [p - small * p.grad for p in term.map.parameters()]
-        moved = {name: one - 10 * small * one.grad for name, one in heads.items()}
-        away = term(step_of(torch.zeros(6, 1), step.labels, heads=moved))
-        for parameter, new in zip(term.map.parameters(), moved_map, strict=True):
-            parameter.copy_(new)
-        nearer = term(step)
-    assert nearer < loss, "the map learns to agree"
-    assert away > loss, "the embeddings learn to make it fail"
-
-
-def test_diva_triplets_come_from_where_they_should() -> None:
-    labels = torch.tensor([0, 0, 0, 1, 1, 2])
-    same = labels[:, None] == labels[None, :]
-    positive, negative = discriminative_pairs(labels)
-    assert not positive.diagonal().any()
-    assert (positive <= same).all()
-    assert not (negative & same).any()
-    for mask in shared_pairs(labels):
-        assert not (mask & same).any()
-    for mask in intra_pairs(labels):
-        assert (mask <= same).all()
-        assert not mask.diagonal().any()
 
 
 class TestSphericalConstraint:

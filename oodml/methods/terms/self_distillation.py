@@ -63,7 +63,7 @@ class TargetBranch(Term):
         temperature: float,
         delay: int,
         pooled: bool,
-        boundary_rate: float | None = None,
+        boundary_rate: float = 1.0,
     ) -> None:
         super().__init__()
         inputs = dims.features
@@ -152,7 +152,7 @@ class FeatureTeacher(Term):
 class SourceLoss(Scaled):
     """A term of the wrapped method on the embedding itself, times ``factor``."""
 
-    def __init__(self, term: Term, factor: float, boundary_rate: float | None = None) -> None:
+    def __init__(self, term: Term, factor: float, boundary_rate: float = 1.0) -> None:
         super().__init__(term, factor)
         self.boundary_rate = boundary_rate
 
@@ -160,19 +160,19 @@ class SourceLoss(Scaled):
         return groups_of([self.term], self.boundary_rate)
 
 
-def groups_of(terms: Iterable[Term], boundary_rate: float | None) -> list[ParameterGroup]:
+def groups_of(terms: Iterable[Term], boundary_rate: float) -> list[ParameterGroup]:
     """What the main optimiser trains of ``terms``.
 
     Args:
-        boundary_rate: times the learning rate, for groups of a margin loss's class boundaries
-            (parameters called ``beta``) in place of the loss's own factor; None keeps that.
+        boundary_rate: times the learning rate, for a margin loss's class boundaries (parameters
+            called ``boundaries``) in place of the loss's own factor.
     """
     found = []
     for term in terms:
         named = term.named_parameters()
-        betas = {id(p) for name, p in named if name.rpartition(".")[2] == "beta"}
+        learned = {id(p) for name, p in named if name.rpartition(".")[2] == "boundaries"}
         for group in term.groups():
-            boundaries = all(id(p) in betas for p in group.parameters)
-            changed = boundary_rate is not None and boundaries
-            found.append(replace(group, factor=boundary_rate) if changed else group)
+            if all(id(p) in learned for p in group.parameters):
+                group = replace(group, factor=boundary_rate)
+            found.append(group)
     return found

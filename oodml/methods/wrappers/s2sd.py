@@ -56,10 +56,11 @@ class S2SD(Wrapper):
     pooled = Parameter(True, "teaches from mean plus maximum pooling of feature maps")
     boundary_learning_rate_factor = Parameter(
         1.0,
-        "times the learning rate, for a margin loss's class boundaries, as the released code "
-        "trains them; null for the factor of the loss itself",
-        optional=True,
+        "times the learning rate, for a margin loss's class boundaries, in place of the loss's own "
+        "factor: the released code trains them with the rest",
         minimum=0.0,
+        search=(1.0, 200.0),
+        log=True,
     )
 
     def check(self, base: Method) -> None:
