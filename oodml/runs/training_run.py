@@ -49,6 +49,8 @@ OnStep = Callable[[int, int], None]
 _PROBE_STEPS = 3
 # Below so many images exporting the network takes longer than running it as it is.
 _ENGINE_ROWS = 512
+# Made-up items of a class: more than any rule draws of one.
+_STAND_INS = 256
 
 
 @dataclass(frozen=True)
@@ -306,12 +308,19 @@ class _RandomInputs:
         raise NotImplementedError
 
 
+def stand_in_labels(method: Method, size: int) -> NDArray[np.int64]:
+    """Classes of made-up items that a batch of ``size`` can be drawn from, whatever the rule."""
+    classes = max(2, size // method.images_per_class)
+    each = max(2 * method.images_per_class, min(size, _STAND_INS))
+    return np.arange(classes * each, dtype=np.int64) % classes
+
+
 def seconds_a_step(
     method: Method, settings: TrainingSettings, trunk: nn.Module, feature_dim: int, shape: Any
 ) -> float:
     """Time of one update on random inputs of ``shape``, from a few real ones on the processor."""
-    classes = max(2, settings.batch_size // method.images_per_class)
-    labels = np.arange(settings.batch_size * 2, dtype=np.int64) % classes
+    labels = stand_in_labels(method, settings.batch_size)
+    classes = int(labels.max()) + 1
     dims = Dims(feature_dim, settings.embedding_dim or feature_dim, classes)
     source = _RandomInputs(tuple(shape), len(labels))
     marks: list[float] = []

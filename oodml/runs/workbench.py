@@ -23,7 +23,13 @@ from oodml.runs.plan.settings import Setting
 from oodml.runs.plan.split import ItemTable, Split
 from oodml.shift import Ladder
 from oodml.shift.ladder.file import read_ladder
-from oodml.training import AugmentedImages, CachedFeatures, ItemSource, TrainingSettings
+from oodml.training import (
+    AugmentedImages,
+    CachedFeatures,
+    ItemSource,
+    PlainImages,
+    TrainingSettings,
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Workbench:
     ladder: Ladder
     device: str
     weights_sha256: str
-    _sources: dict[tuple[float, bool], AugmentedImages] = field(default_factory=dict, repr=False)
+    _sources: dict[tuple[float, bool], ItemSource] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(
@@ -93,8 +99,15 @@ class Workbench:
             return CachedFeatures(self._network_vectors())
         key = (settings.min_crop, settings.flip)
         if key not in self._sources:
-            self._sources[key] = AugmentedImages(self.dataset, self.preprocessing, *key)
+            self._sources[key] = self._images(self.preprocessing, *key)
         return self._sources[key]
+
+    def _images(self, preprocessing: Preprocessing, min_crop: float, flip: bool) -> ItemSource:
+        """Small images that nothing augments come from memory; others are decoded each time."""
+        plain = min_crop == 1.0 and not flip and preprocessing.resize == preprocessing.size
+        if plain and PlainImages.fits_in_memory(len(self.dataset), preprocessing):
+            return PlainImages(self.dataset, preprocessing)
+        return AugmentedImages(self.dataset, preprocessing, min_crop, flip)
 
     def _network_vectors(self) -> NDArray[np.float32]:
         """What a network on vectors takes: the data set's own, which nothing augments."""

@@ -7,6 +7,7 @@ from oodml.training.initialise import initialise, initialise_classifiers
 from oodml.training.loop import Trained, TrainingFailed, check_needs, train
 from oodml.training.model import Embedder, embed
 from oodml.training.moments import Moments
+from oodml.training.plain_images import PlainImages
 from oodml.training.selection import (
     Scores,
     Selection,
@@ -27,6 +28,7 @@ __all__ = [
     "Feed",
     "ItemSource",
     "Moments",
+    "PlainImages",
     "Scores",
     "SealedSource",
     "Selection",
