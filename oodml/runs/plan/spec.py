@@ -29,6 +29,7 @@ from oodml.runs.plan.methods import PlannedMethod, planned_method
 from oodml.runs.plan.naming import naming, no_twice
 from oodml.runs.plan.packaged import find_spec
 from oodml.runs.plan.plain import plain
+from oodml.runs.plan.preset_paths import from_file, presets_beside
 from oodml.runs.plan.sections import (
     EvaluationSettings,
     FeatureSettings,
@@ -121,7 +122,8 @@ class BenchmarkSpec(Section):
             {
                 "name": planned.method.name,
                 **planned.method.hyper_parameters,
-                **({"preset": entry.preset} if entry.preset else {}),
+                # a file of the user's is no part of what is run: its values stand here
+                **({"preset": entry.preset} if entry.preset and not from_file(entry) else {}),
                 **({"training": planned.changes} if planned.changes else {}),
             }
             for entry, planned in zip(self.method_entries, self.methods(), strict=True)
@@ -169,8 +171,8 @@ def load_spec(path: Path | str) -> BenchmarkSpec:
         UsageError: missing file, not TOML, or a wrong key or value; every one is named.
     """
     path = find_spec(path)
-    spec = parse_spec(_read_toml(path), str(path))
-    # a spec and its ladders travel together, so a path is relative to the spec
+    # a spec, its ladders and its presets travel together, so a path is relative to the spec
+    spec = parse_spec(presets_beside(_read_toml(path), path.parent), str(path))
     placed = tuple(
         one
         if one.path is None or one.path.is_absolute()
