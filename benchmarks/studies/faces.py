@@ -77,7 +77,9 @@ class Faces:
         return np.flatnonzero(allowed[self.person])
 
 
-def trained(faces: Faces, rows: Rows, name: str, values: dict[str, Any], seed: int, steps: int) -> Any:
+def trained(
+    faces: Faces, rows: Rows, name: str, values: dict[str, Any], seed: int, steps: int
+) -> Any:
     """A head trained on these rows alone; the function that embeds rows by it."""
     own = {key: value for key, value in values.items() if key != "learning_rate"}
     method = create_method(name, **own)
@@ -212,7 +214,9 @@ def main() -> None:
         given.workers, initializer=_open, initargs=(given.features, given.pairs)
     ) as pool:
         names = given.methods.split(",")
-        settled = dict(zip(names, pool.map(_choose, names, [given.steps] * len(names)), strict=True))
+        settled = dict(
+            zip(names, pool.map(_choose, names, [given.steps] * len(names)), strict=True)
+        )
         for name, (values, tried) in settled.items():
             print(f"{name}: {values}; tried {[(round(a, 4), v) for a, v in tried]}")
         jobs = list(itertools.product(names, range(given.seeds), range(10)))

@@ -193,7 +193,7 @@ class TestPresets:
 
     def test_a_preset_has_the_papers_values(self) -> None:
         preset = load_preset("sec/cub200/triplet")
-        assert preset.create() == create_method("triplet", margin=1.0)
+        assert preset.create() == create_method("triplet", margin=1.0, head_batch_norm=True)
         assert preset.training_values["learning_rate"] == 0.5e-5
         assert preset.training["milestones"].certainty == "read"
         assert "sec/cub200/triplet" in presets_of("triplet")
