@@ -306,6 +306,33 @@ def test_the_slow_trunk_is_not_trained_and_travels_in_the_state() -> None:
     assert torch.equal(term(step), again(step))
 
 
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_the_slow_trunk_computes_in_the_precision_of_the_trunk(half: torch.dtype) -> None:
+    seen: list[torch.dtype] = []
+
+    class Noted(nn.Linear):
+        def forward(self, rows: Tensor) -> Tensor:
+            found = super().forward(rows)
+            seen.append(found.dtype)
+            return found
+
+    model, term = model_of(Noted(6, 6)), contrast().float()
+    model.trunk, model.head = model.trunk.float(), model.head.float()
+    term.start(model)
+    for number in range(2):
+        inputs = random_rows(number, 4, 6).float()
+        with torch.autocast("cpu", dtype=half):
+            features = model.trunk(inputs)
+            heads = model.head(features)
+        step = step_of(inputs, LABELS[:4], number=number, features=features, heads=heads)
+        loss = term(step)
+        loss.backward()
+        assert loss.dtype == torch.float32
+        assert torch.isfinite(loss)
+        term.after_update(model, step)
+    assert seen == [half] * 4  # once the trunk and once its copy, in each step
+
+
 def test_where_keys_come_from_decides_what_is_needed() -> None:
     assert create_method("diva").needs == {"inputs"}
     assert create_method("diva", slow_trunk=False).needs == set()
