@@ -398,6 +398,8 @@ def test_it_is_oodmls_run() -> None:
     expected |= {"momentum": 0.9, "temperature": 0.01, "images_per_class": 2}
     assert expected.items() <= method.hyper_parameters.items()
     terms = method.terms(Dims(2048, 512, 100))
+    assert terms["contrast"].term.cutoffs == (0.5, 1.4)
+    assert terms["discriminative"].miner.upper == 2.0
     assert [name for name in terms if name.startswith("apart")] == [
         "apart_shared",
         "apart_intra",
