@@ -32,6 +32,7 @@ OPTIONS: dict[str, dict[str, object]] = {
     "s2sd-multi-similarity": {"widths": (9, 11), "pooled": True},
     "uniform-prior-multi-similarity": {"every": 2, "chunk": 4, "latent": 5},
     "diva": {"queue": 40},
+    "sec-multi-similarity": {"head_batch_norm": True, "sec_momentum": 0.3},
     "sec-s2sd-triplet": {"widths": (9, 11)},
 }
 NAMES = [
