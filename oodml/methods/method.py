@@ -30,6 +30,7 @@ class Method(Parametrised):
         trains: False for methods that use the backbone as it is; they do not depend on a seed.
         fits: True for methods that do not train but are fitted to the training side at once, by
             ``fit``; they do not depend on a seed either.
+        learns_from_source: False for a method that trains on support sets alone.
         source: the publication.
         formula: the loss in plain text, for ``oodml methods show``.
         loss_outputs: names of the head's outputs that the terms act on; where a constraint on norms
@@ -42,6 +43,7 @@ class Method(Parametrised):
     version: ClassVar[int] = 1
     trains: ClassVar[bool] = True
     fits: ClassVar[bool] = False
+    learns_from_source: ClassVar[bool] = True
     source: ClassVar[str] = ""
     formula: ClassVar[str] = ""
     loss_outputs: ClassVar[tuple[str, ...]] = ("embedding",)

@@ -23,12 +23,15 @@ class Wrapper(Method):
 
     Class attributes:
         useful_with: methods that ``oodml methods list`` shows it around.
+        alone_around: the method that the wrapper's name alone puts it around, so that the name is
+            a method's; "" where it is none.
         version: of the wrapper alone.
     """
 
     owner_kind = "wrapper"
     noun = "parameter"
     useful_with: ClassVar[tuple[str, ...]] = ()
+    alone_around: ClassVar[str] = ""
 
     def __init__(self, base: Method, /, **parameters: Any) -> None:
         super().__init__(**parameters)

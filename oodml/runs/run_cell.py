@@ -122,7 +122,9 @@ def _model(
     if not method.trains:
         return None
     shared = cell.trained_like()
-    if shared is not cell and store.is_done(shared.run_id):
+    # what adapts with the optimiser's moments is trained again: they are not stored
+    again = (adaptation := method.adaptation()) is not None and adaptation.carry_moments
+    if shared is not cell and store.is_done(shared.run_id) and not again:
         weights = store.file(shared.run_id, WEIGHTS_FILE)
         if weights is not None:
             return trained_before(cell, method, split, bench, weights)

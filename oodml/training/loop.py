@@ -20,6 +20,7 @@ from oodml.methods import Step, Term
 from oodml.training.checkpoints import Checkpoint
 from oodml.training.feed import Batch, Feed
 from oodml.training.model import Embedder, Parts
+from oodml.training.moments import Moments, moments_of, put_moments
 from oodml.training.selection import Selection
 from oodml.training.settings import TrainingSettings
 
@@ -36,10 +37,12 @@ class TrainingFailed(OodmlError):
 
 @dataclass(frozen=True)
 class Trained:
-    """How a run ended: updates made, and the step whose weights were kept (None: the last)."""
+    """How a run ended: updates made, the step whose weights were kept (None: the last), and the
+    optimiser's moments after the last update."""
 
     steps: int
     kept_step: int | None
+    moments: Moments | None = None
 
 
 def train(
@@ -53,6 +56,7 @@ def train(
     selection: Selection | None = None,
     checkpoint: Checkpoint | None = None,
     on_step: Callable[[int], None] | None = None,
+    moments: Moments | None = None,
 ) -> Trained:
     """Train ``model`` and ``terms`` in place for at most ``settings.steps`` updates.
 
@@ -64,6 +68,7 @@ def train(
         parts: "all", or "head" to leave the trunk as it is.
         selection: which weights are kept and when to stop; None keeps the last.
         on_step: called with the number of steps done.
+        moments: the optimiser's state to begin with, from a run before.
 
     Raises:
         UsageError: a term needs what this run does not have.
@@ -74,6 +79,8 @@ def train(
     fabric.to_device(model)
     fabric.to_device(summands)
     optimizer = _optimizer(model, terms, settings, parts)
+    if moments is not None:
+        put_moments(optimizer, model, moments)
     state = _Resumable(model, summands, optimizer, selection)
     start, stopped = state.restore(checkpoint)
     done = start
@@ -117,7 +124,8 @@ def train(
             break
     model.eval()
     summands.eval()
-    return Trained(done, selection.rule.finish(model) if selection is not None else None)
+    kept = selection.rule.finish(model) if selection is not None else None
+    return Trained(done, kept, moments_of(optimizer, model))
 
 
 def check_needs(terms: Mapping[str, Term], model: Embedder) -> None:
