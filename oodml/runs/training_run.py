@@ -38,6 +38,7 @@ from oodml.training import (
     SelectionRule,
     TrainingSettings,
     adapt,
+    batches_of,
     embed,
     initialise,
     initialise_classifiers,
@@ -208,7 +209,8 @@ def train_cell(
         initialise(embedder, settings.initialisation)
         initialise_classifiers(terms.values(), settings.initialisation)
     elif settings.head_start == "projection" and method.learns_from_source:
-        start_from_features(embedder.head, np.asarray(bench.features[items.rows]))
+        features = np.asarray(bench.features[items.rows])
+        start_from_features(embedder.head, features, settings.input_length)
     fabric = bench.fabric(settings)
     if not method.learns_from_source:
         return TrainedModel(0, method, fabric.to_device(embedder).eval(), bench, settings)
@@ -217,7 +219,14 @@ def train_cell(
     trained = train(
         embedder,
         terms,
-        Feed(source, items.rows, items.labels, method.batches(), settings.batch_size, seed),
+        Feed(
+            source,
+            items.rows,
+            items.labels,
+            batches_of(method, settings),
+            settings.batch_size,
+            seed,
+        ),
         settings.at_rate(method.learning_rate_factor),
         fabric,
         selection=Selection(rule, _SplitScores(source, split.val, items, fabric)),
@@ -326,7 +335,14 @@ def seconds_a_step(
     train(
         Embedder.of(method, trunk, dims, settings),
         method.terms(dims),
-        Feed(source, np.arange(len(labels)), labels, method.batches(), settings.batch_size, 0),
+        Feed(
+            source,
+            np.arange(len(labels)),
+            labels,
+            batches_of(method, settings),
+            settings.batch_size,
+            0,
+        ),
         settings.model_copy(update={"steps": _PROBE_STEPS}),
         Fabric(accelerator="cpu", devices=1),
         on_step=lambda _: marks.append(time.perf_counter()),

@@ -58,7 +58,7 @@ class Embedder(nn.Module):
         settings: TrainingSettings | None = None,
     ) -> Embedder:
         """With the method's head; its weights come from torch's generator as it stands."""
-        head = method.head(dims)
+        head = method.whole_head(dims)
         if settings is None:
             return cls(trunk, head, dims.features, dims.embedding)
         return cls(

@@ -64,11 +64,17 @@ class DistanceWeighted:
         dims = unit.shape[1]
         distances = (2 - 2 * unit @ unit.T).clamp(min=0).sqrt().clamp(min=self.lower)
         near = different & (distances < self.upper)
-        # opposite rows would have the logarithm of 0
-        rest = (1 - distances.square() / 4).clamp(min=torch.finfo(unit.dtype).eps)
-        weights = (2 - dims) * distances.log() + (3 - dims) / 2 * rest.log()
+        weights = log_inverse_density(distances, dims)
         none = ~near.any(dim=1, keepdim=True)
         return weights.masked_fill(none, 0.0), torch.where(none, different, near)
+
+
+def log_inverse_density(distances: Tensor, dims: int) -> Tensor:
+    """log 1 / q(d) but for a constant, q the density of the distance of two random points on the
+    unit sphere in ``dims`` dimensions; distances above 0, any shape."""
+    # opposite points would have the logarithm of 0
+    rest = (1 - distances.square() / 4).clamp(min=torch.finfo(distances.dtype).eps)
+    return (2 - dims) * distances.log() + (3 - dims) / 2 * rest.log()
 
 
 def draw_one(log_weights: Tensor, allowed: Tensor) -> Tensor:

@@ -50,10 +50,9 @@ class SphericalConstraint(nn.Module):
             self.mean_norm = self.mean_norm.to(norms.dtype)
         if self.training or self.mean_norm.isnan():
             batch_mean = norms.detach().mean()
-            first = self.mean_norm.isnan()
             moved = torch.lerp(self.mean_norm, batch_mean, self.momentum)
-            # lerp of NaN is NaN even at weight 1, hence the explicit choice
-            mean = batch_mean if first or self.momentum == 1 else moved
+            # lerp of NaN is NaN, even at weight 1; chosen without asking the device
+            mean = torch.where(moved.isnan(), batch_mean, moved)
             if self.training:
                 self.mean_norm.copy_(mean)
         else:
