@@ -159,8 +159,8 @@ def test_isolet_is_learned_and_adapted_embeddings_lead(
         "methods": [
             {"name": "baseline", **rates},
             {"name": "weight-transfer", **rates, "adaptation_learning_rate_factor": 1.0,
-             "source_batches": "balanced"},
-            {"name": "adapted-histogram", "source_batches": "balanced"},
+             "training": {"batch_rule": "balanced"}},
+            {"name": "adapted-histogram", "training": {"batch_rule": "balanced"}},
             {"name": "adapted-prototypical", "support": 5, "query": 10, "classes": 5},
         ],
     }  # fmt: skip
