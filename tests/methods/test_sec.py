@@ -171,7 +171,7 @@ def test_simclr_with_sec_is_nt_xent_and_the_spread_of_the_projections(momentum: 
         leaf = rows.detach().clone().requires_grad_()
         count = len(leaf)
         norms = [norm(row) for row in leaf]
-        batch_mean = sum(float(one) for one in norms) / count
+        batch_mean = sum(float(one.detach()) for one in norms) / count
         mu = batch_mean if mu is None else (1 - momentum) * mu + momentum * batch_mean
         expected = torch.zeros((), dtype=torch.float64)
         for i in range(count):
