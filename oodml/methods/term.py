@@ -26,10 +26,15 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class ParameterGroup:
-    """Parameters of a term that the main optimiser trains, at ``factor`` times the learning rate."""
+    """Parameters of a term that the main optimiser trains, at ``factor`` times the learning rate.
+
+    Attributes:
+        weight_decay: of these; None for the training's.
+    """
 
     parameters: list[nn.Parameter]
     factor: float = 1.0
+    weight_decay: float | None = None
 
 
 class Term(nn.Module):
@@ -40,8 +45,9 @@ class Term(nn.Module):
     which the loop seeds for every step.
 
     Class attributes:
-        needs: of "maps" (the trunk's feature maps), "views" (two augmented views of an item) and
-            "trunk" (a trunk that is trained, not cached features).
+        needs: of "maps" (the trunk's feature maps), "inputs" (what the trunk was given), "views"
+            (two augmented views of an item) and "trunk" (a trunk that is trained, not cached
+            features).
         learning_rate_factor: of all its parameters, where ``groups`` is not overridden.
     """
 

@@ -3,6 +3,7 @@
 from oodml.training.adaptation import adapt
 from oodml.training.checkpoints import Checkpoint
 from oodml.training.feed import Feed
+from oodml.training.log import TrainingLog
 from oodml.training.loop import Trained, TrainingFailed, check_needs, train
 from oodml.training.model import Embedder, embed
 from oodml.training.selection import (
@@ -30,6 +31,7 @@ __all__ = [
     "SelectionRule",
     "Trained",
     "TrainingFailed",
+    "TrainingLog",
     "TrainingSettings",
     "adapt",
     "check_needs",

@@ -55,9 +55,7 @@ def adapt(
         sealed = SealedSource(source, support)
         rule = method.batches().on_support(shots)
         feed = Feed(sealed, support, support_labels, rule, settings.batch_size, seed)
-        changed = settings.at_rate(adaptation.learning_rate_factor).model_copy(
-            update={"steps": adaptation.steps, "milestones": ()}
-        )
+        changed = settings.at_rate(adaptation.learning_rate_factor).for_steps(adaptation.steps)
         selection = Selection(create_selection_rule(adaptation.rule), scores)
         train(copied, terms, feed, changed, fabric, parts=adaptation.trains, selection=selection)
     else:

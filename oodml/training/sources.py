@@ -39,6 +39,19 @@ class ItemSource(Protocol):
         """Un-augmented inputs of the items, in order, in batches."""
 
 
+def training_slice(source: ItemSource, items: NDArray[np.int64], seed: int, rows: slice) -> Tensor:
+    """Some rows of ``source.training_batch(items, seed)``.
+
+    A source that can give them alone has a method ``training_slice(items, seed, rows)``; of any
+    other the whole batch is loaded.
+    """
+    alone = getattr(source, "training_slice", None)
+    found: Tensor = (
+        source.training_batch(items, seed)[rows] if alone is None else alone(items, seed, rows)
+    )
+    return found
+
+
 class CachedFeatures:
     """Rows of a feature table: the backbone is frozen, nothing is augmented.
 
@@ -81,11 +94,17 @@ class AugmentedImages:
         self._pool = ThreadPoolExecutor(4)
 
     def training_batch(self, indices: NDArray[np.int64], seed: int) -> Tensor:
+        return self.training_slice(indices, seed, slice(None))
+
+    def training_slice(self, indices: NDArray[np.int64], seed: int, rows: slice) -> Tensor:
+        """Some rows of a training batch, augmented as they are in the whole."""
+
         def view(position: int) -> NDArray[np.float32]:
             rng = np.random.default_rng(derived_seed("augmentation", seed, position))
             return self._augmented(self._dataset.load_image(int(indices[position])), rng)
 
-        return torch.from_numpy(np.stack(list(self._pool.map(view, range(len(indices))))))
+        places = range(len(indices))[rows]
+        return torch.from_numpy(np.stack(list(self._pool.map(view, places))))
 
     def evaluation_batches(self, indices: NDArray[np.int64]) -> Iterator[Tensor]:
         def view(index: int) -> NDArray[np.float32]:
@@ -121,6 +140,11 @@ class SealedSource:
     def training_batch(self, indices: NDArray[np.int64], seed: int) -> Tensor:
         self._check(indices)
         return self._source.training_batch(indices, seed)
+
+    def training_slice(self, indices: NDArray[np.int64], seed: int, rows: slice) -> Tensor:
+        """Some rows of a training batch, as the source gives them."""
+        self._check(indices)
+        return training_slice(self._source, indices, seed, rows)
 
     def evaluation_batches(self, indices: NDArray[np.int64]) -> Iterator[Tensor]:
         self._check(indices)
