@@ -71,9 +71,7 @@ def one_of_several(
     """
     check_devices(device, world)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets each process
-    strategy = DDPStrategy(
-        cluster_environment=_OneOfSeveral(rank, world, port), timeout=_PATIENCE
-    )
+    strategy = DDPStrategy(cluster_environment=_OneOfSeveral(rank, world, port), timeout=_PATIENCE)
     fabric = Fabric(
         accelerator=kind_of(device),
         devices=world,
