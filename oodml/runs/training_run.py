@@ -35,6 +35,7 @@ from oodml.training import (
     SealedSource,
     Selection,
     SelectionRule,
+    TrainingLog,
     TrainingSettings,
     adapt,
     embed,
@@ -168,13 +169,19 @@ def train_cell(
     bench: Workbench,
     checkpoint_path: Path,
     on_step: OnStep | None = None,
+    *,
+    fabric: Fabric | None = None,
+    log: TrainingLog | None = None,
 ) -> TrainedModel:
-    """Train the cell's method on its split. Only train and val items are opened.
+    """Train the cell's method on its split.
+
+    Only train and val items are opened, but for a rule that is declared unfair.
 
     Args:
         checkpoint_path: where an interrupted training continues; the file goes when the cell is
             committed.
         on_step: called with (steps done, steps in all).
+        fabric: launched, where several processes train the cell; each calls this alike.
     """
     settings = TrainingSettings(**cell.training)
     rule = selection_rule(settings)
@@ -185,18 +192,18 @@ def train_cell(
     terms = method.terms(embedder.dims(len(items.class_names)))
     if settings.head_start == "projection":
         start_from_features(embedder.head, np.asarray(bench.features[items.rows]))
-    fabric = bench.fabric(settings)
-    opened = np.concatenate([items.rows, split.val.rows])
-    source = SealedSource(bench.source(settings), opened)
+    fabric = fabric or bench.fabric(settings)
+    source, scores = _opened(rule, split, items, bench.source(settings), fabric)
     trained = train(
         embedder,
         terms,
         Feed(source, items.rows, items.labels, method.batches(), settings.batch_size, seed),
         settings.at_rate(method.learning_rate_factor),
         fabric,
-        selection=Selection(rule, _SplitScores(source, split.val, items, fabric)),
+        selection=Selection(rule, scores),
         checkpoint=Checkpoint(checkpoint_path, cell.run_id),
         on_step=(lambda done: on_step(done, settings.steps)) if on_step else None,
+        log=log,
     )
     return TrainedModel(trained.kept_step, method, embedder, bench, settings)
 
@@ -239,6 +246,18 @@ def _fresh(method: Method, bench: Workbench, settings: TrainingSettings, classes
     return Embedder.of(method, bench.trunk(settings), dims, settings)
 
 
+def _opened(
+    rule: SelectionRule, split: Split, items: Items, source: ItemSource, fabric: Fabric
+) -> tuple[SealedSource, _SplitScores]:
+    """What a rule's training may open, and its scores. The test side is sealed for a fair rule."""
+    opened = [items.rows, split.val.rows]
+    if rule.fair:
+        sealed = SealedSource(source, np.concatenate(opened))
+        return sealed, _SplitScores(sealed, split.val, items, fabric)
+    unsealed = SealedSource(source, np.concatenate([*opened, split.test.rows]))
+    return unsealed, _OracleScores(unsealed, split.val, items, fabric, split.test)
+
+
 @dataclass(frozen=True)
 class _SplitScores:
     """MAP@R of the model as it stands, on what a rule may look at."""
@@ -258,6 +277,16 @@ class _SplitScores:
         embeddings = embed(model, self._source, items.rows, self._fabric)
         report = evaluate(embeddings, items.labels, metrics=["map_at_r"])
         return float(report.metrics["map_at_r"])
+
+
+@dataclass(frozen=True)
+class _OracleScores(_SplitScores):
+    """The same and the test side's, which a fair rule is never given."""
+
+    _test: Items
+
+    def test(self, model: nn.Module) -> float:
+        return self._map_at_r(model, self._test)
 
 
 class _RandomInputs:
