@@ -193,7 +193,7 @@ def test_presets_and_regularizers_of_a_spec(vector_data: str) -> None:
         ],
     }
     preset, added, named = parse_spec(given).methods()
-    assert preset.method.label == "triplet"
+    assert preset.method.label == "triplet (head_batch_norm=True)"
     assert preset.training.learning_rate == 0.5e-5
     assert "learning_rate=5e-06" in preset.label
     assert added.method == oodml.create_method("sec-triplet", sec_weight=0.5)

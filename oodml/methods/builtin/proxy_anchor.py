@@ -25,6 +25,7 @@ class ProxyAnchor(LossMethod):
     The library's definition; proxies begin as N(0, 1) / 8, as in ooDML.
     """
 
+    family = "proxies and classification"
     source = "Kim, Kim, Cho, Kwak: Proxy Anchor Loss, CVPR 2020; values of ooDML"
     formula = (
         "L = 1/|P+| sum_{p in P+} log(1 + sum_{x of p} e^(-alpha (s(x,p) - delta))) + "
