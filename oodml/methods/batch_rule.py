@@ -37,10 +37,12 @@ class BatchRule(Parametrised):
 
     Class attributes:
         views: how often each drawn item is seen in an update, augmented apart each time.
+        roles: whether items are support or query of an episode (``Drawn.support``).
     """
 
     owner_kind = "batch rule"
     views: ClassVar[int] = 1
+    roles: ClassVar[bool] = False
 
     def open(self, labels: NDArray[np.int64], size: int, seed: int) -> Draw:
         """``step number -> Drawn``, a pure function, so that training can continue at any step.

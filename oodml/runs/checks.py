@@ -28,6 +28,7 @@ from oodml.runs.plan.spec import BenchmarkSpec
 from oodml.runs.results.earlier import earlier_plan
 from oodml.runs.training_run import stand_in_labels
 from oodml.shift import Ladder
+from oodml.training import batches_of
 
 
 def check_before(
@@ -121,7 +122,7 @@ def _check_batches(planned: PlannedMethod) -> None:
     if not method.trains:
         return
     try:
-        method.batches().open(stand_in_labels(method, size), size, 0)
+        batches_of(method, planned.training).open(stand_in_labels(method, size), size, 0)
     except OodmlError:
         raise
     except Exception:  # anybody's code: its own cells fail and say why, the others go on

@@ -24,6 +24,7 @@ from oodml.runs.store.cells import CellStore
 from oodml.runs.training_run import TrainedModel, fitted_before, trained_before
 from oodml.runs.workbench import Workbench
 from oodml.training import AugmentedImages, CachedFeatures, TrainingSettings
+from oodml.training.augmentation import augmentation_of
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ class CellEmbedder:
         if self._bench.preprocessing is None:
             raise UsageError(f"backbone {self.cell.backbone!r} takes vectors, not images")
         settings = TrainingSettings(**self.cell.training)
-        source = AugmentedImages(data, self._bench.preprocessing, settings.min_crop, settings.flip)
+        source = AugmentedImages(data, self._bench.preprocessing, augmentation_of(settings))
         return self._model.embed_from(source, np.arange(len(data)))
 
     def _features(self, data: ClassDataset, batch_size: int) -> NDArray[np.float32]:

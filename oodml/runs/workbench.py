@@ -13,6 +13,7 @@ from torch import nn
 
 from oodml.core.errors import IntegrityError, UsageError
 from oodml.datasets import ClassDataset, load_dataset
+from oodml.datasets.resized import resized_images
 from oodml.features.engines.precision import fabric_of
 from oodml.features.preprocessing import Preprocessing
 from oodml.features.registry import create_backbone
@@ -30,6 +31,7 @@ from oodml.training import (
     PlainImages,
     TrainingSettings,
 )
+from oodml.training.augmentation import Augmentation, augmentation_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Workbench:
     ladder: Ladder
     device: str
     weights_sha256: str
-    _sources: dict[tuple[float, bool], ItemSource] = field(default_factory=dict, repr=False)
+    _sources: dict[tuple[Augmentation, int], ItemSource] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(
@@ -97,17 +99,19 @@ class Workbench:
             return CachedFeatures(self.features)
         if self.preprocessing is None:
             return CachedFeatures(self._network_vectors())
-        key = (settings.min_crop, settings.flip)
+        key = augmentation_of(settings), settings.store
         if key not in self._sources:
             self._sources[key] = self._images(self.preprocessing, *key)
         return self._sources[key]
 
-    def _images(self, preprocessing: Preprocessing, min_crop: float, flip: bool) -> ItemSource:
+    def _images(
+        self, preprocessing: Preprocessing, augmentation: Augmentation, store: int
+    ) -> ItemSource:
         """Small images that nothing augments come from memory; others are decoded each time."""
-        plain = min_crop == 1.0 and not flip and preprocessing.resize == preprocessing.size
-        if plain and PlainImages.fits_in_memory(len(self.dataset), preprocessing):
+        if not augmentation.varies and PlainImages.fits_in_memory(len(self.dataset), preprocessing):
             return PlainImages(self.dataset, preprocessing)
-        return AugmentedImages(self.dataset, preprocessing, min_crop, flip)
+        kept = resized_images(self.dataset, store, preprocessing.interpolation) if store else None
+        return AugmentedImages(self.dataset, preprocessing, augmentation, kept)
 
     def _network_vectors(self) -> NDArray[np.float32]:
         """What a network on vectors takes: the data set's own, which nothing augments."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from oodml.core.errors import OodmlError
 from oodml.core.randomness import kept_randomness, seed_all
 from oodml.methods import Adaptation, Method, Term
+from oodml.training.batches import batches_of
 from oodml.training.feed import Feed
 from oodml.training.initialise import initialise, initialise_classifiers
 from oodml.training.loop import train
@@ -71,7 +72,7 @@ def adapt(
     if adaptation.trains == "head":
         copied.trunk.requires_grad_(False)  # else every update would go back through it
     sealed = SealedSource(source, support)
-    rule = adaptation.batches or adapting.batches().on_support(shots)
+    rule = adaptation.batches or batches_of(adapting, settings).on_support(shots)
     changed = settings_on_support(adaptation, settings)
     every = adaptation.evaluate_every or rule.epoch(support_labels, changed.batch_size)
     if scores is None:
