@@ -156,7 +156,7 @@ def _by(found: Adaptation) -> str:
 
 
 def _with_parameters(rule: BatchRule | Parametrised) -> str:
-    inside = ", ".join(f"{key} {readable_value(one)}" for key, one in rule.parameters.items())
+    inside = ", ".join(f"{key}={readable_value(one)}" for key, one in rule.parameters.items())
     return f"{rule.name} ({inside})" if inside else rule.name
 
 
