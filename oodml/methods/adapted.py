@@ -6,8 +6,6 @@ from typing import Any
 
 from oodml.core.parameters import Parameter
 from oodml.methods.adaptation import Adaptation
-from oodml.methods.batch_rule import BatchRule
-from oodml.methods.batches.balanced import Balanced
 from oodml.methods.method import Method
 
 PAPER = "Scott, Ridgeway, Mozer: Adapted Deep Embeddings, NeurIPS 2018"
@@ -69,16 +67,3 @@ class TransferMethod(AdaptedMethod):
 
     def adapting(self, **given: Any) -> Adaptation:
         return super().adapting(carry_moments=self.carry_moments, **given)
-
-
-class BalancedMethod(TransferMethod):
-    """One whose batches on the training classes may be the paper's too."""
-
-    source_batches = Parameter(
-        "own",
-        "batches on the training classes: the method's own rule, or the paper's, of all classes",
-        choices=("own", "balanced"),
-    )
-
-    def batches(self) -> BatchRule:
-        return Balanced() if self.source_batches == "balanced" else super().batches()

@@ -7,6 +7,7 @@ import copy
 import numpy as np
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from oodml.core.errors import OodmlError
 from oodml.core.randomness import kept_randomness, seed_all
@@ -17,7 +18,12 @@ from oodml.training.initialise import initialise, initialise_classifiers
 from oodml.training.loop import train
 from oodml.training.model import Embedder
 from oodml.training.moments import Moments
-from oodml.training.selection import Scores, Selection, create_selection_rule
+from oodml.training.selection import (
+    Scores,
+    Selection,
+    SelectionRule,
+    create_selection_rule,
+)
 from oodml.training.settings import TrainingSettings
 from oodml.training.sources import ItemSource, SealedSource
 from oodml.training.support_scores import SupportScores
@@ -94,11 +100,43 @@ def adapt(
         fabric,
         parts=adaptation.trains,
         selection=Selection(
-            create_selection_rule(adaptation.rule, **adaptation.rule_options), scores
+            _WithTerms(
+                create_selection_rule(adaptation.rule, **adaptation.rule_options), copied, terms
+            ),
+            scores,
         ),
         moments=moments if adaptation.carry_moments else None,
     )
     return copied.eval(), terms
+
+
+class _Both(nn.Module):
+    """A model with the terms trained beside it; what it gives is the model's."""
+
+    def __init__(self, model: Embedder, terms: dict[str, Term]) -> None:
+        super().__init__()
+        self.model = model
+        self.terms = nn.ModuleDict(terms)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        embedding: Tensor = self.model(inputs)
+        return embedding
+
+
+class _WithTerms(SelectionRule):
+    """A rule that keeps the terms' weights with the model's: a classifier decides after adapting."""
+
+    def __init__(self, rule: SelectionRule, model: Embedder, terms: dict[str, Term]) -> None:
+        super().__init__()
+        self._rule = rule
+        self._both = _Both(model, terms)
+        self.needs = rule.needs  # type: ignore[misc]
+
+    def observe(self, step: int, model: nn.Module, scores: Scores) -> bool:
+        return self._rule.observe(step, self._both, scores)
+
+    def finish(self, model: nn.Module) -> int | None:
+        return self._rule.finish(self._both)
 
 
 def settings_on_support(adaptation: Adaptation, settings: TrainingSettings) -> TrainingSettings:

@@ -20,9 +20,9 @@ def start_from_features(
     what frozen features score; with fewer as the leading principal directions of ``features``
     (uncentred, which keeps most of their cosines); with more as the identity above zeros. Bias 0.
 
-    Below a batch norm (``input_norm``) all this is about the features with each column at mean 0 and
-    variance 1, and its running statistics begin as theirs: the start is the standardised features,
-    which retrieve otherwise than the features do.
+    Below a batch norm (``input_norm``) the layers undo it: its running statistics begin as those of
+    the features, and the layers multiply by the deviations and add the means, so that the start is
+    the same in evaluation mode, and but for a batch's own statistics while training.
 
     Args:
         head: an ``nn.Linear``, or a head with ``input_layers``.
@@ -33,9 +33,6 @@ def start_from_features(
         Whether the head has such a layer; others keep their random weights.
     """
     layers = [head] if isinstance(head, nn.Linear) else list(getattr(head, "input_layers", ()))
-    norm = getattr(head, "input_norm", None)
-    if layers and isinstance(norm, nn.BatchNorm1d):
-        features = _standardised(norm, features, input_length)
     narrow = [layer for layer in layers if layer.out_features < layer.in_features]
     directions = _principal_directions(features) if narrow else None
     for layer in layers:
@@ -45,22 +42,31 @@ def start_from_features(
         layer.weight.copy_(start)
         if layer.bias is not None:
             layer.bias.zero_()
+    norm = getattr(head, "input_norm", None)
+    if isinstance(norm, nn.BatchNorm1d):
+        _undo(norm, layers, features, input_length)
     return bool(layers)
 
 
-def _standardised(
-    norm: nn.BatchNorm1d, features: NDArray[np.float32], input_length: float
-) -> NDArray[np.float32]:
-    """What the batch norm makes of the scaled features once its statistics are theirs: [n, F]."""
+def _undo(
+    norm: nn.BatchNorm1d,
+    layers: list[nn.Linear],
+    features: NDArray[np.float32],
+    input_length: float,
+) -> None:
+    """Let the layers above ``norm`` give what they would give without it."""
     rows = features.astype(np.float64)
     if input_length:
         rows = input_length * _unit(rows)
-    mean, variance = rows.mean(axis=0), rows.var(axis=0)
+    mean, variance = torch.from_numpy(rows.mean(axis=0)), torch.from_numpy(rows.var(axis=0))
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    norm.running_mean.copy_(torch.from_numpy(mean))
-    norm.running_var.copy_(torch.from_numpy(variance))
-    return ((rows - mean) / np.sqrt(variance + norm.eps)).astype(np.float32)
+    norm.running_mean.copy_(mean)
+    norm.running_var.copy_(variance)
+    for layer in layers:
+        if layer.bias is not None:  # without one the features are centred
+            layer.bias.copy_(layer.weight.double() @ mean)
+        layer.weight.mul_((variance + norm.eps).sqrt())
 
 
 def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:

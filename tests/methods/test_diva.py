@@ -177,11 +177,11 @@ def test_a_key_weighs_by_its_distance_from_each_query() -> None:
     opposite = -queries.mean(dim=0)
     queries = torch.stack([unit(q + 3 * queries.mean(dim=0)) for q in queries])
     keys = torch.cat([keys, unit(opposite)[None], queries[:1]])
-    found = distance_shares(queries, keys, 0.5, 1.4)
+    found = distance_shares(queries @ keys.T, 5, 0.5, 1.4)
     torch.testing.assert_close(found, shares_reference(queries, keys), rtol=1e-8, atol=1e-12)
     assert found[:, 9].tolist() == pytest.approx([1 / 6] * 6), "beyond the cutoff for all"
     torch.testing.assert_close(found.sum(dim=0), torch.ones(11, dtype=torch.float64))
-    assert distance_shares(queries, keys[:0], 0.5, 1.4).shape == (6, 0)
+    assert distance_shares(torch.zeros(6, 0), 5, 0.5, 1.4).shape == (6, 0)
 
 
 def model_of(trunk: nn.Module, length: float = 0.0) -> Any:
@@ -306,6 +306,33 @@ def test_the_slow_trunk_is_not_trained_and_travels_in_the_state() -> None:
     assert torch.equal(term(step), again(step))
 
 
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_the_slow_trunk_computes_in_the_precision_of_the_trunk(half: torch.dtype) -> None:
+    seen: list[torch.dtype] = []
+
+    class Noted(nn.Linear):
+        def forward(self, rows: Tensor) -> Tensor:
+            found = super().forward(rows)
+            seen.append(found.dtype)
+            return found
+
+    model, term = model_of(Noted(6, 6)), contrast().float()
+    model.trunk, model.head = model.trunk.float(), model.head.float()
+    term.start(model)
+    for number in range(2):
+        inputs = random_rows(number, 4, 6).float()
+        with torch.autocast("cpu", dtype=half):
+            features = model.trunk(inputs)
+            heads = model.head(features)
+        step = step_of(inputs, LABELS[:4], number=number, features=features, heads=heads)
+        loss = term(step)
+        loss.backward()
+        assert loss.dtype == torch.float32
+        assert torch.isfinite(loss)
+        term.after_update(model, step)
+    assert seen == [half] * 4  # once the trunk and once its copy, in each step
+
+
 def test_where_keys_come_from_decides_what_is_needed() -> None:
     assert create_method("diva").needs == {"inputs"}
     assert create_method("diva", slow_trunk=False).needs == set()
@@ -371,6 +398,8 @@ def test_it_is_oodmls_run() -> None:
     expected |= {"momentum": 0.9, "temperature": 0.01, "images_per_class": 2}
     assert expected.items() <= method.hyper_parameters.items()
     terms = method.terms(Dims(2048, 512, 100))
+    assert terms["contrast"].term.cutoffs == (0.5, 1.4)
+    assert terms["discriminative"].miner.upper == 2.0
     assert [name for name in terms if name.startswith("apart")] == [
         "apart_shared",
         "apart_intra",

@@ -318,7 +318,7 @@ def test_a_classifier_answers_with_its_own_vectors(name: str) -> None:
         ("sphereface", 50.0),
         ("soft-triple", 100.0),
         ("proxy-nca", 50.0),
-        ("proxy-anchor", 2000.0),
+        ("proxy-anchor", 100.0),
         ("normalized-softmax", 100.0),
     ],
 )

@@ -34,6 +34,7 @@ OPTIONS: dict[str, dict[str, object]] = {
     "uniform-prior": {"every": 2, "chunk": 4, "latent": 5},
     "uniform-prior-multi-similarity": {"every": 5, "chunk": 4, "latent": 5},
     "diva": {"queue": 40},
+    "sec-multi-similarity": {"head_batch_norm": True, "sec_momentum": 0.3},
     "sec-s2sd-triplet": {"widths": (9, 11)},
 }
 NAMES = [

@@ -4,7 +4,7 @@ from torch import nn
 
 from oodml.core.parameters import Parameter
 from oodml.methods.adaptation import Adaptation
-from oodml.methods.adapted import PAPER, BalancedMethod
+from oodml.methods.adapted import PAPER, TransferMethod
 from oodml.methods.batches.balanced import Balanced
 from oodml.methods.method import LossMethod
 from oodml.methods.registry import register_method
@@ -13,7 +13,7 @@ from oodml.methods.terms.histogram import HistogramLoss
 
 
 @register_method("adapted-histogram")
-class AdaptedHistogram(BalancedMethod, LossMethod):
+class AdaptedHistogram(TransferMethod, LossMethod):
     """Histogram loss on the training classes, then on the support; cosine 1-NN decides.
 
     On the support every batch holds all classes, and adapting ends by the paper's rule on

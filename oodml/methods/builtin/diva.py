@@ -35,7 +35,8 @@ class DiVA(Method):
 
     The released code of ooDML gives the intra-class branch triplets of the shared one's kind; here
     it has its own, as in the paper. There the slow copy sees an image through an augmentation of its
-    own; here a crop (``key_crop``) of what the network sees.
+    own; here a crop (``key_crop``) of what the network sees. As in the code, the upper cutoff of 1.4
+    holds for the queue's keys and not for mined negatives.
     """
 
     version = 2
@@ -54,9 +55,9 @@ class DiVA(Method):
     beta_learning_rate_factor = Parameter(
         50.0, "times the learning rate, for the boundaries", minimum=0.0, search=(1, 200), log=True
     )
-    lower_cutoff = Parameter(0.5, "distances below count as it", above=0.0, maximum=1.3)
+    lower_cutoff = Parameter(0.5, "distances below count as it in sampling", above=0.0, maximum=1.3)
     upper_cutoff = Parameter(
-        1.4, "negatives beyond are not drawn, 2: all are", above=1.3, maximum=2.0
+        2.0, "negatives at it or farther are not drawn; 2: all are", above=1.3, maximum=2.0
     )
     alpha = Parameter(
         0.3, "weight of each task beside the discriminative one", minimum=0.0, search=(0.05, 1.0)
@@ -121,7 +122,6 @@ class DiVA(Method):
             queue=self.queue,
             momentum=self.momentum,
             temperature=self.temperature,
-            cutoffs=(self.lower_cutoff, self.upper_cutoff),
             copy_trunk=self.slow_trunk,
             crop=self.key_crop,
         )

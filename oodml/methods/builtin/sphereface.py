@@ -11,7 +11,7 @@ from torch import Tensor
 from oodml.core.parameters import Parameter
 from oodml.methods.method import Method
 from oodml.methods.registry import register_method
-from oodml.methods.step import Dims, Step
+from oodml.methods.step import Dims, Step, full_precision
 from oodml.methods.term import LossTerm, Term
 from oodml.methods.terms.proxies import ClassVectors, uniform_vectors
 
@@ -34,7 +34,7 @@ class AngularSoftmaxLoss(ClassVectors):
         own = labels[:, None]
         target = cosines.gather(1, own)
         blended = (self.blend * target + psi(target, self.margin)) / (1 + self.blend)
-        lengths = torch.linalg.vector_norm(embeddings, dim=1, keepdim=True)
+        lengths = torch.linalg.vector_norm(full_precision(embeddings), dim=1, keepdim=True)
         return F.cross_entropy(lengths * cosines.scatter(1, own, blended), labels)
 
 

@@ -110,7 +110,8 @@ class MomentumContrast(Term):
         queries = F.normalize(full_precision(step.heads[self.branch]), dim=1)
         own = (queries * self._keys_of(step)).sum(dim=1, keepdim=True)
         known = self.keys[: min(int(self.filled), len(self.keys))]
-        others = queries @ known.T * distance_shares(queries, known, *self.cutoffs)
+        others = queries @ known.T
+        others = others * distance_shares(others, queries.shape[1], *self.cutoffs)
         logits = torch.cat([own, others], dim=1) / self.temperature
         target = torch.zeros(len(queries), dtype=torch.long, device=queries.device)
         return F.cross_entropy(logits, target)
@@ -128,10 +129,10 @@ class MomentumContrast(Term):
             self._follow(slow, model.trunk)
 
     def _follow(self, slow: nn.Module, fast: nn.Module) -> None:
-        for one, other in zip(slow.parameters(), fast.parameters(), strict=True):
-            one.lerp_(other.detach(), 1 - self.momentum)
-        for one, other in zip(slow.buffers(), fast.buffers(), strict=True):
-            one.copy_(other)
+        for weight, target in zip(slow.parameters(), fast.parameters(), strict=True):
+            weight.lerp_(target.detach(), 1 - self.momentum)
+        for buffer, current in zip(slow.buffers(), fast.buffers(), strict=True):
+            buffer.copy_(current)
 
     @torch.no_grad()
     def _keys_of(self, step: Step) -> Tensor:
@@ -169,18 +170,19 @@ def random_crops(images: Tensor, least: float) -> Tensor:
 
 
 @torch.no_grad()
-def distance_shares(queries: Tensor, keys: Tensor, lower: float, upper: float) -> Tensor:
-    """How much of each key's weight is each query's: unit rows [n, D], [m, D] -> [n, m].
+def distance_shares(cosines: Tensor, dims: int, lower: float, upper: float) -> Tensor:
+    """How much of each key's weight is each query's: cosines of n queries and m keys [n, m] -> [n, m].
 
-    Weights are 1 / q(d), q the density of distances on the sphere, d raised to ``lower`` where it is
-    less, 0 where d is above ``upper``; a key's weights sum to 1 over the queries, and are alike where
-    all are 0. So in the released code of DiVA, whose keys thus weigh little for most queries.
+    Weights are 1 / q(d), q the density of distances on the sphere in ``dims`` dimensions, d raised
+    to ``lower`` where it is less, 0 where d is above ``upper``; a key's weights sum to 1 over the
+    queries, and are alike where all are 0. So in the released code of DiVA, whose keys thus weigh
+    little for most queries.
     """
-    distances = (2 - 2 * queries @ keys.T).clamp(min=0).sqrt().clamp(min=lower)
-    weights = log_inverse_density(distances, queries.shape[1])
+    distances = (2 - 2 * cosines).clamp_(min=lower**2).sqrt_()
     far = distances > upper
-    weights = weights.masked_fill(far & ~far.all(dim=0), -torch.inf)
-    return weights.masked_fill(far.all(dim=0), 0.0).softmax(dim=0)
+    all_far = far.all(dim=0)
+    weights = log_inverse_density(distances, dims).masked_fill_(far & ~all_far, -torch.inf)
+    return weights.masked_fill_(all_far, 0.0).softmax(dim=0)
 
 
 def _branch(model: Model, name: str) -> nn.Module:

@@ -19,8 +19,9 @@ class S2SD(Wrapper):
     """Simultaneous similarity-based self-distillation: wider branches teach the embedding.
 
     By its name alone it is ooDML's run: margin loss with rho-regularised mining in the embedding
-    and in every branch, and the values here (CUB; its Cars runs swap with probability 0.3, its SOP
-    runs mine by distance alone, beta 0.9, weights 5, feature_delay 1000, not pooled).
+    and in every branch, and the values here (CUB; its Cars runs switch with probability 0.3, its SOP
+    runs mine by distance alone, beta 0.9, weights 5, feature_delay 1000, not pooled). The code draws
+    negatives at every distance, upper_cutoff = 2, as the presets say.
 
     KL is between the softmax of each row of the batch's cosines over T, the row's similarity with
     itself included, from the teacher (which gets no gradient) to the embedding, mean over rows,

@@ -91,10 +91,11 @@ class UniformPrior(Wrapper):
     """Adversarial regulariser towards U(-1, 1), on the trunk's features or on the embedding.
 
     By its name alone it is ooDML's run: margin loss with distance-weighted mining, and the values
-    here (CUB and Cars; its SOP runs have weight 0.02, every 200, latent 50). The paper's place is
-    the backbone's pooled features, un-normalised; there it moves nothing where the backbone is
-    frozen, so training.mode "head" needs ``on = "embedding"``. The discriminator's learning rate is
-    its own and follows no schedule.
+    here (CUB and Cars; its SOP runs have weight 0.02, every 200, latent 50). The code draws negatives
+    at every distance, upper_cutoff = 2, as the presets say. The paper's place is the backbone's
+    pooled features, un-normalised; there it moves nothing where the backbone is frozen, so
+    training.mode "head" needs ``on = "embedding"``. The discriminator's learning rate is its own
+    and follows no schedule.
     """
 
     version = 2
