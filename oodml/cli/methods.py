@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated
 
 import typer
@@ -44,9 +45,9 @@ def show(
     from oodml.cli.method_tables import method_json, print_method
     from oodml.cli.preset_tables import preset_json, print_preset
     from oodml.methods import create_method
-    from oodml.methods.presets import load_preset
+    from oodml.methods.presets import is_file_name, load_preset
 
-    if "/" in name or name.partition("#")[0].endswith(".toml"):
+    if is_file_name(name) or re.fullmatch(r"[\w.-]+(/[\w.-]+)+", name):
         preset = load_preset(name)
         if as_json:
             print(json.dumps(preset_json(preset), ensure_ascii=False))
