@@ -40,6 +40,15 @@ def run(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="torch threads a cell computes with")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
+    devices: Annotated[
+        int, typer.Option(min=1, help="devices that train a cell together, a process each")
+    ] = 1,
+    log_every: Annotated[
+        int, typer.Option(min=0, help="steps between lines of a training's log; 0 for none")
+    ] = 50,
+    logger: Annotated[
+        str, typer.Option(help="tensorboard or wandb, which get the log's lines too")
+    ] = "",
     overwrite: Annotated[str, typer.Option(help="never, missing or always")] = "missing",
     metric: Annotated[
         str | None,
@@ -79,6 +88,9 @@ def run(
             workers=workers,
             threads=threads,
             device=device,
+            devices=devices,
+            log_every=log_every,
+            logger=logger,
             overwrite=overwrite,  # type: ignore[arg-type]
         )
     except CellsFailed as error:  # the others get their table and figure

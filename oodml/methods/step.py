@@ -39,7 +39,8 @@ class Step:
         items: int64 [V*B], row of the data set each comes from; views of an item share it.
         views: int64 [V*B], which view of its item a row is, from 0.
         support: bool [V*B], True where a row is a support item of an episode; None without roles.
-        inputs: what the trunk was given: images [V*B, C, H, W] or cached features [V*B, F].
+        inputs: what the trunk was given: images [V*B, C, H, W] or cached features [V*B, F]; None
+            unless a term needs them.
         features: float [V*B, F], what the trunk gave.
         maps: float [V*B, F', h, w], the trunk's last feature maps; None unless a term needs them.
         heads: what the head gave, by name: "embedding" [V*B, D] is always there, not normalised.
@@ -50,7 +51,7 @@ class Step:
     items: Tensor
     views: Tensor
     support: Tensor | None
-    inputs: Tensor
+    inputs: Tensor | None
     features: Tensor
     maps: Tensor | None = None
     heads: dict[str, Tensor] = field(default_factory=dict)

@@ -28,10 +28,15 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class ParameterGroup:
-    """Parameters of a term that the main optimiser trains, at ``factor`` times the learning rate."""
+    """Parameters of a term that the main optimiser trains, at ``factor`` times the learning rate.
+
+    Attributes:
+        weight_decay: of these; None for the training's.
+    """
 
     parameters: list[nn.Parameter]
     factor: float = 1.0
+    weight_decay: float | None = None
 
 
 class Term(nn.Module):

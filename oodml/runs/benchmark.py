@@ -12,6 +12,7 @@ from oodml.core.interrupt import stop_cleanly
 from oodml.core.progress import console, progress_task
 from oodml.runs.checks import check_before
 from oodml.runs.executors import Job, get_executor
+from oodml.runs.logs import LOG_EVERY
 from oodml.runs.plan.plan_file import PLAN_FILE, Plan, read_plan
 from oodml.runs.plan.spec import BenchmarkSpec, as_spec
 from oodml.runs.prepare import prepare
@@ -19,6 +20,8 @@ from oodml.runs.results.earlier import earlier_plan, keep_earlier_results
 from oodml.runs.results.table import collect, read_results
 from oodml.runs.store.cells import CellStore
 from oodml.runs.work import Resources
+from oodml.training.launch import check_devices
+from oodml.training.loggers import check_logger
 
 Overwrite = Literal["missing", "always", "never"]
 
@@ -47,6 +50,9 @@ def run(
     workers: int = 2,
     threads: int = 1,
     device: str = "auto",
+    devices: int = 1,
+    log_every: int = LOG_EVERY,
+    logger: str = "",
     overwrite: Overwrite = "missing",
 ) -> pd.DataFrame:
     """Run a benchmark spec and return its tidy results table.
@@ -61,6 +67,10 @@ def run(
         executor: "serial" or "processes" (or a registered one).
         workers, threads: processes, and torch threads each computes with.
         device: Lightning Fabric accelerator: auto, cpu, cuda, mps.
+        devices: that train a cell together, a process each: a batch is shared among them.
+        log_every: steps between lines of ``logs/<run id>.csv``, the log of a cell's training; 0
+            for none.
+        logger: "tensorboard" or "wandb", where installed, which get these lines too.
         overwrite: "missing" computes what is not there, "always" computes everything again and
             replaces each cell when its new record is there, "never" only collects.
 
@@ -110,6 +120,13 @@ def run(
     """
     if workers < 1 or threads < 1:
         raise UsageError(f"workers and threads must be at least 1, got {workers} and {threads}")
+    if devices < 1 or log_every < 0:
+        raise UsageError(
+            f"expected devices of at least 1 and log_every of at least 0, got {devices} and {log_every}"
+        )
+    check_devices(device, devices)
+    if logger:
+        check_logger(logger)
     launch = get_executor(executor)
     checked = as_spec(spec)
     folder = Path(out) if out is not None else Path("runs") / checked.name
@@ -138,7 +155,14 @@ def run(
                 )
             with progress_task(f"cells of {checked.name}", len(plan.cells)) as task:
                 task.advance(len(done))
-                resources = Resources(device, threads, redo=overwrite == "always")
+                resources = Resources(
+                    device,
+                    threads,
+                    devices=devices,
+                    log_every=log_every,
+                    logger=logger,
+                    redo=overwrite == "always",
+                )
                 job = Job(folder, resources, workers, len(plan.cells) - len(done))
                 for outcome in launch(job):
                     if outcome.run_id in done:  # before, or told by another worker

@@ -15,10 +15,12 @@ from oodml.core.failure_text import failure_text, failure_trace
 from oodml.core.interrupt import is_a_request
 from oodml.core.randomness import seed_all
 from oodml.methods import Method
+from oodml.runs.logs import Logs
 from oodml.runs.machine import hardware, package_versions
 from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.methods import create_planned
 from oodml.runs.plan.split import Split
+from oodml.runs.several import several_processes
 from oodml.runs.store.cells import CellStore
 from oodml.runs.tasks import TaskContext, create_task
 from oodml.runs.training_run import (
@@ -34,7 +36,12 @@ WEIGHTS_FILE = "embedder.safetensors"
 
 
 def run_cell(
-    cell: Cell, bench: Workbench, store: CellStore, on_step: OnStep | None = None, run: str = ""
+    cell: Cell,
+    bench: Workbench,
+    store: CellStore,
+    on_step: OnStep | None = None,
+    run: str = "",
+    logs: Logs | None = None,
 ) -> str | None:
     """Train a cell, do its tasks, and commit its record.
 
@@ -44,14 +51,15 @@ def run_cell(
     Args:
         on_step: called with (steps done, steps in all) while training.
         run: names the run, for the record or the note of a failure.
+        logs: where its training's log goes; None for none.
 
     Returns:
         Why the cell is incomplete; None where it is done.
     """
     start = time.perf_counter()
     split = bench.split(cell)
-    checkpoint = store.folder / "checkpoints" / f"{cell.run_id}.pt"
-    model = _model(cell, split, bench, store, checkpoint, on_step)
+    checkpoint = store.folder / "checkpoints" / f"{cell.run_id}.safetensors"
+    model = _model(cell, split, bench, store, checkpoint, on_step, logs)
     context = TaskContext(
         cell=cell,
         split=split,
@@ -114,8 +122,12 @@ def _model(
     store: CellStore,
     checkpoint: Path,
     on_step: OnStep | None,
+    logs: Logs | None = None,
 ) -> TrainedModel | None:
-    """The cell's model: trained, fitted, or taken from the cell that shares its training."""
+    """The cell's model: trained, fitted, or taken from the cell that shares its training.
+
+    An unfair rule has looked at that cell's test side, so it shares none.
+    """
     method = method_of(cell)
     if method.fits:
         return fit_cell(cell, method, split, bench)
@@ -124,11 +136,14 @@ def _model(
     shared = cell.trained_like()
     # what adapts with the optimiser's moments is trained again: they are not stored
     again = (adaptation := method.adaptation()) is not None and adaptation.carry_moments
-    if shared is not cell and store.is_done(shared.run_id) and not again:
+    alike = shared is not cell and cell.selection_fair and not again
+    if alike and store.is_done(shared.run_id):
         weights = store.file(shared.run_id, WEIGHTS_FILE)
         if weights is not None:
             return trained_before(cell, method, split, bench, weights)
-    return train_cell(cell, method, split, bench, checkpoint, on_step)
+    log = logs.of(cell) if logs is not None else None
+    with several_processes(cell, bench, store.folder, checkpoint) as fabric:
+        return train_cell(cell, method, split, bench, checkpoint, on_step, fabric=fabric, log=log)
 
 
 def _run_tasks(

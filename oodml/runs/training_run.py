@@ -36,6 +36,7 @@ from oodml.training import (
     SealedSource,
     Selection,
     SelectionRule,
+    TrainingLog,
     TrainingSettings,
     adapt,
     batches_of,
@@ -190,13 +191,19 @@ def train_cell(
     bench: Workbench,
     checkpoint_path: Path,
     on_step: OnStep | None = None,
+    *,
+    fabric: Fabric | None = None,
+    log: TrainingLog | None = None,
 ) -> TrainedModel:
-    """Train the cell's method on its split. Only train and val items are opened.
+    """Train the cell's method on its split.
+
+    Only train and val items are opened, but for a rule that is declared unfair.
 
     Args:
         checkpoint_path: where an interrupted training continues; the file goes when the cell is
             committed.
         on_step: called with (steps done, steps in all).
+        fabric: launched, where several processes train the cell; each calls this alike.
     """
     settings = TrainingSettings(**cell.training)
     rule = selection_rule(settings)
@@ -211,11 +218,10 @@ def train_cell(
     elif settings.head_start == "projection" and method.learns_from_source:
         features = np.asarray(bench.features[items.rows])
         start_from_features(embedder.head, features, settings.input_length)
-    fabric = bench.fabric(settings)
+    fabric = fabric or bench.fabric(settings)
     if not method.learns_from_source:
         return TrainedModel(0, method, fabric.to_device(embedder).eval(), bench, settings)
-    opened = np.concatenate([items.rows, split.val.rows])
-    source = SealedSource(bench.source(settings), opened)
+    source, scores = _opened(rule, split, items, bench.source(settings), fabric)
     trained = train(
         embedder,
         terms,
@@ -229,9 +235,10 @@ def train_cell(
         ),
         settings.at_rate(method.learning_rate_factor),
         fabric,
-        selection=Selection(rule, _SplitScores(source, split.val, items, fabric)),
+        selection=Selection(rule, scores),
         checkpoint=Checkpoint(checkpoint_path, cell.run_id),
         on_step=(lambda done: on_step(done, settings.steps)) if on_step else None,
+        log=log,
     )
     return TrainedModel(
         trained.kept_step, method, embedder, bench, settings, _moments=trained.moments
@@ -276,6 +283,18 @@ def _fresh(method: Method, bench: Workbench, settings: TrainingSettings, classes
     return Embedder.of(method, bench.trunk(settings), dims, settings)
 
 
+def _opened(
+    rule: SelectionRule, split: Split, items: Items, source: ItemSource, fabric: Fabric
+) -> tuple[SealedSource, _SplitScores]:
+    """What a rule's training may open, and its scores. The test side is sealed for a fair rule."""
+    opened = [items.rows, split.val.rows]
+    if rule.fair:
+        sealed = SealedSource(source, np.concatenate(opened))
+        return sealed, _SplitScores(sealed, split.val, items, fabric)
+    unsealed = SealedSource(source, np.concatenate([*opened, split.test.rows]))
+    return unsealed, _OracleScores(unsealed, split.val, items, fabric, split.test)
+
+
 @dataclass(frozen=True)
 class _SplitScores:
     """MAP@R, or Recall@1, of the model as it stands, on what a rule may look at."""
@@ -298,6 +317,16 @@ class _SplitScores:
         embeddings = embed(model, self._source, items.rows, self._fabric)
         report = evaluate(embeddings, items.labels, metrics=[metric])
         return float(report.metrics[metric])
+
+
+@dataclass(frozen=True)
+class _OracleScores(_SplitScores):
+    """The same and the test side's, which a fair rule is never given."""
+
+    _test: Items
+
+    def test(self, model: nn.Module) -> float:
+        return self._score(model, self._test, "map_at_r")
 
 
 class _RandomInputs:

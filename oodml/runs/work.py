@@ -17,6 +17,7 @@ from oodml.core.failure_text import failure_text, failure_trace
 from oodml.core.interrupt import is_a_request, stop_if_asked
 from oodml.core.progress import console
 from oodml.core.randomness import kept_randomness
+from oodml.runs.logs import LOG_EVERY, Logs
 from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.plan_file import Plan, read_plan
 from oodml.runs.run_cell import run_cell
@@ -42,6 +43,9 @@ class Resources:
     Attributes:
         device: Lightning Fabric accelerator: auto, cpu, cuda, mps.
         threads: torch threads; part of what makes numbers repeat exactly.
+        devices: that train a cell together, a process each; its batches are shared among them.
+        log_every: steps between lines of a training's log; 0 for none.
+        logger: that gets these lines too, a name of `oodml.training.loggers`; "" for none.
         run: names the run; a cell that failed in it is not tried again by it.
         redo: cells that are done are run again, each replaced when its new record is there.
         beat_s, stale_s: of the leases.
@@ -50,6 +54,9 @@ class Resources:
 
     device: str = "auto"
     threads: int = 1
+    devices: int = 1
+    log_every: int = LOG_EVERY
+    logger: str = ""
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
     redo: bool = False
     beat_s: float = BEAT_S
@@ -159,6 +166,7 @@ class _Worker:
         self._on_start = on_start
         self._on_step = on_step
         self._store = CellStore(folder)
+        self._logs = Logs(folder, resources.log_every, resources.logger)
         self._bench: Workbench | None = None
 
     def attempt(self, cell: Cell) -> Outcome | None:
@@ -215,7 +223,9 @@ class _Worker:
                     "in this run"
                 )
             with kept_randomness():
-                reason = run_cell(cell, bench, self._store, self._on_step, self._resources.run)
+                reason = run_cell(
+                    cell, bench, self._store, self._on_step, self._resources.run, self._logs
+                )
             return Outcome(cell.run_id, cell.title, reason, own=True)
         except OodmlError as error:
             reason = failure_text(error)
@@ -229,5 +239,7 @@ class _Worker:
     def _open(self, cell: Cell) -> Workbench:
         if self._bench is None or self._bench.setting.id != cell.setting:
             setting = self._plan.setting(cell.setting)
-            self._bench = Workbench.open(self._folder, setting, self._resources.device)
+            self._bench = Workbench.open(
+                self._folder, setting, self._resources.device, devices=self._resources.devices
+            )
         return self._bench

@@ -42,6 +42,7 @@ class Workbench:
         features: float32 [N, D], memory-mapped, row i belongs to ``items.ids[i]``.
         device: Lightning Fabric accelerator.
         weights_sha256: of the backbone that gave the features.
+        devices: that train a cell together.
     """
 
     setting: Setting
@@ -50,11 +51,18 @@ class Workbench:
     ladder: Ladder
     device: str
     weights_sha256: str
+    devices: int = 1
     _sources: dict[tuple[Augmentation, int], ItemSource] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(
-        cls, folder: Path, setting: Setting, device: str = "auto", *, features: bool = True
+        cls,
+        folder: Path,
+        setting: Setting,
+        device: str = "auto",
+        *,
+        features: bool = True,
+        devices: int = 1,
     ) -> Workbench:
         """Open a prepared setting. Neither data set nor backbone is loaded, and its ladder is
         taken by its hash.
@@ -80,7 +88,7 @@ class Workbench:
             )
         none = np.empty((0, matrix.dim), np.float32)
         rows = matrix.open(len(items.ids)) if features else none
-        return cls(setting, items, rows, ladder, device, matrix.weights_sha256)
+        return cls(setting, items, rows, ladder, device, matrix.weights_sha256, devices)
 
     def splits(self, condition: str, level: int) -> list[Split]:
         """The splits of a condition on one level, in the order of their draws."""

@@ -5,6 +5,7 @@ from oodml.training.batches import batches_of
 from oodml.training.checkpoints import Checkpoint
 from oodml.training.feed import Feed
 from oodml.training.initialise import initialise, initialise_classifiers
+from oodml.training.log import TrainingLog
 from oodml.training.loop import Trained, TrainingFailed, check_needs, train
 from oodml.training.model import Embedder, embed
 from oodml.training.moments import Moments
@@ -41,6 +42,7 @@ __all__ = [
     "SelectionRule",
     "Trained",
     "TrainingFailed",
+    "TrainingLog",
     "TrainingSettings",
     "adapt",
     "batches_of",

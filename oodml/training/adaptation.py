@@ -141,8 +141,8 @@ class _WithTerms(SelectionRule):
 
 def settings_on_support(adaptation: Adaptation, settings: TrainingSettings) -> TrainingSettings:
     """The training's settings as they are on a support set."""
-    changes = {"steps": adaptation.steps, "milestones": (), **adaptation.changes}
-    return settings.at_rate(adaptation.learning_rate_factor).model_copy(update=changes)
+    changed = settings.at_rate(adaptation.learning_rate_factor).for_steps(adaptation.steps)
+    return changed.model_copy(update=adaptation.changes)
 
 
 def _draw_anew(

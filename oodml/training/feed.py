@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -15,12 +15,15 @@ from oodml.core.errors import UsageError
 from oodml.core.hashing import derived_seed
 from oodml.core.randomness import kept_randomness, seed_all
 from oodml.methods import BatchRule, Drawn
-from oodml.training.sources import ItemSource
+from oodml.training.sources import ItemSource, training_slice
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The rows of one update, on the CPU; see `oodml.methods.Step` for shapes and meaning."""
+    """The rows of one update, on the CPU; see `oodml.methods.Step` for shapes and meaning.
+
+    ``inputs`` may be a share of them, the rest is of all rows.
+    """
 
     number: int
     inputs: Tensor
@@ -69,23 +72,30 @@ class Feed:
             seed_all(derived_seed("batches", seed))
             self._draw = rule.open(labels, size, seed)
 
-    def steps(self, numbers: range) -> Iterator[Batch]:
+    def steps(self, numbers: range, share: Callable[[int], slice] | None = None) -> Iterator[Batch]:
         """The batches of these steps, in order.
+
+        Args:
+            share: of how many rows there are, those whose inputs are wanted; None for all.
 
         Only the inputs load in another thread: a rule that draws from a global generator would
         there be in a race with the loss.
         """
         with ThreadPoolExecutor(1) as pool:
-            pending = self._started(pool, numbers.start) if len(numbers) else None
+            pending = self._started(pool, numbers.start, share) if len(numbers) else None
             for number in numbers:
                 assert pending is not None
                 batch = pending.result()
                 following = number + 1
-                pending = self._started(pool, following) if following < numbers.stop else None
+                pending = None
+                if following < numbers.stop:
+                    pending = self._started(pool, following, share)
                 yield batch
 
-    def _started(self, pool: ThreadPoolExecutor, number: int) -> Future[Batch]:
-        return pool.submit(self._loaded, number, self._drawn(number))
+    def _started(
+        self, pool: ThreadPoolExecutor, number: int, share: Callable[[int], slice] | None
+    ) -> Future[Batch]:
+        return pool.submit(self._loaded, number, self._drawn(number), share)
 
     def batch(self, number: int) -> Batch:
         """The batch of step ``number``."""
@@ -96,10 +106,17 @@ class Feed:
         seed_all(derived_seed("batch", self.seed, number))
         return self._draw(number)
 
-    def _loaded(self, number: int, drawn: Drawn) -> Batch:
+    def _loaded(
+        self, number: int, drawn: Drawn, share: Callable[[int], slice] | None = None
+    ) -> Batch:
         positions = np.tile(drawn.positions, self._views)
         items = self.items[positions]
-        inputs = self.source.training_batch(items, derived_seed("inputs", self.seed, number))
+        seed = derived_seed("inputs", self.seed, number)
+        inputs = (
+            self.source.training_batch(items, seed)
+            if share is None
+            else training_slice(self.source, items, seed, share(len(items)))
+        )
         support = None if drawn.support is None else np.tile(drawn.support, self._views)
         return Batch(
             number=number,

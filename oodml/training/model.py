@@ -103,28 +103,18 @@ class Embedder(nn.Module):
 
     def train(self, mode: bool = True) -> Embedder:
         super().train(mode)
-        if mode and self._freeze_batch_norm:
-            for module in self._batch_norms():
+        if mode:
+            for module in self.frozen_norms():
                 module.eval()
         return self
 
-    def parameter_groups(
-        self, settings: TrainingSettings, parts: Parts = "all"
-    ) -> list[dict[str, object]]:
-        """Optimiser groups: head at the learning rate, trunk at the backbone's, frozen parts out."""
-        groups: list[dict[str, object]] = []
-        head = list(self.head.parameters())
-        if head:
-            groups.append({"params": head, "lr": settings.learning_rate})
-        frozen = {
-            id(parameter)
-            for module in (self._batch_norms() if self._freeze_batch_norm else [])
-            for parameter in module.parameters()
-        }
-        trunk = [p for p in self.trunk.parameters() if id(p) not in frozen]
-        if trunk and parts == "all":
-            groups.append({"params": trunk, "lr": settings.backbone_learning_rate})
-        return groups
+    def frozen_norms(self) -> list[nn.Module]:
+        """The trunk's batch norms that stay as they are."""
+        return self._batch_norms() if self._freeze_batch_norm else []
+
+    def trained_norms(self) -> list[nn.Module]:
+        """The trunk's batch norms whose statistics and parameters move."""
+        return [] if self._freeze_batch_norm else self._batch_norms()
 
     def _batch_norms(self) -> list[nn.Module]:
         return [module for module in self.trunk.modules() if isinstance(module, _BatchNorm)]

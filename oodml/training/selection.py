@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, Protocol, TypeVar
 
 from torch import Tensor, nn
 
+from oodml.core.errors import UsageError
 from oodml.core.parameters import Parametrised
 from oodml.core.registry import Registry
 
@@ -28,19 +29,33 @@ class Scores(Protocol):
         ...
 
 
+class UnsealedScores(Scores, Protocol):
+    """What a rule is given that says it is not fair."""
+
+    def test(self, model: nn.Module) -> float:
+        """On the test side of the split."""
+        ...
+
+
 class SelectionRule(Parametrised):
-    """Decides which step's weights are kept, and when training ends. Never sees the test side.
+    """Decides which step's weights are kept, and when training ends.
 
     Class attributes:
         trains_on: which class sets of a level are trained on.
-        needs: the scores that ``observe`` reads: "validation", "training" or nothing.
-        fair: False for rules that look at the test side; their rows never share a table.
+        needs: the scores that ``observe`` reads: "validation", "training", "test" or nothing.
+        fair: False for rules that look at the test side; their rows never share a table. Of these
+            alone is the test side unsealed, and they alone are given `UnsealedScores`.
     """
 
     owner_kind = "selection rule"
     trains_on: ClassVar[tuple[str, ...]] = ("train", "val")
-    needs: ClassVar[Literal["validation", "training"] | None] = None
+    needs: ClassVar[Literal["validation", "training", "test"] | None] = None
     fair: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **options: object) -> None:
+        super().__init_subclass__(**options)
+        if cls.needs == "test" and cls.fair:
+            raise UsageError(f"selection rule {cls.__name__} needs the test side; say fair = False")
 
     def observe(self, step: int, model: nn.Module, scores: Scores) -> bool:
         """Called every ``evaluate_every`` steps and after the last; True ends the training."""

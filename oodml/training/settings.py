@@ -12,6 +12,18 @@ from oodml.features.preprocessing import MOST_PIXELS
 # More would not fit in memory: a batch has a matrix of all its pairs, a head one of its columns.
 MOST_ITEMS = 16_384
 MOST_COLUMNS = 65_536
+# Settings that came after results had been made. They enter an identity only where they are not at
+# their default, so that what was computed before them keeps its own.
+_ADDED = (
+    "schedule",
+    "warmup_steps",
+    "freeze_backbone_steps",
+    "clip_gradient",
+    "micro_batch",
+    "compile",
+    "channels_last",
+    "deterministic",
+)
 
 
 class TrainingSettings(BaseModel):
@@ -56,7 +68,19 @@ class TrainingSettings(BaseModel):
         (), description="updates after which the learning rates are multiplied by decay"
     )
     decay: Number = Field(0.1, gt=0, description="factor at each milestone")
-    weight_decay: Number = Field(1e-4, ge=0)
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description="of the learning rates between milestones; cosine ends at zero"
+    )
+    warmup_steps: Whole = Field(
+        0, ge=0, le=10**9, description="updates over which the learning rates rise from zero"
+    )
+    freeze_backbone_steps: Whole = Field(
+        0, ge=0, le=10**9, description="first updates, which train all but the backbone"
+    )
+    weight_decay: Number = Field(1e-4, ge=0, description="not of a head's batch norm")
+    clip_gradient: Number = Field(
+        0.0, ge=0, description="largest norm of all gradients together; 0 leaves them as they are"
+    )
     evaluate_every: Whole = Field(
         100, ge=1, le=10**9, description="steps between scores for the selection"
     )
@@ -80,6 +104,16 @@ class TrainingSettings(BaseModel):
     batch_rule_options: dict[str, Any] = Field(
         default_factory=dict, description="parameters of the batch rule"
     )
+    micro_batch: Whole = Field(
+        0,
+        ge=0,
+        le=MOST_ITEMS,
+        description="rows that go through the backbone together, which saves memory; the loss is "
+        "that of the whole batch. 0 for all",
+    )
+    compile: Flag = Field(False, description="torch.compile of the backbone")
+    channels_last: Flag = Field(False, description="memory layout of images in the backbone")
+    deterministic: Flag = Field(False, description="only operations that repeat exactly")
     min_crop: Number = Field(0.16, gt=0, le=1, description="least area share of a random crop")
     flip: Flag = Field(True, description="mirror half of the training images")
 
@@ -111,6 +145,26 @@ class TrainingSettings(BaseModel):
                 "own in augmentation_options"
             )
         return value
+
+    def identity(self) -> dict[str, Any]:
+        """JSON form that identifies a training; settings that are newer than it only if given."""
+        plain = self.model_dump(mode="json")
+        for name in _ADDED:
+            if plain[name] == type(self).model_fields[name].default:
+                del plain[name]
+        return plain
+
+    def for_steps(self, steps: int) -> TrainingSettings:
+        """The same for so many steps at constant learning rates: those of another training."""
+        return self.model_copy(
+            update={
+                "steps": steps,
+                "milestones": (),
+                "schedule": "constant",
+                "warmup_steps": 0,
+                "freeze_backbone_steps": 0,
+            }
+        )
 
     def at_rate(self, factor: float) -> TrainingSettings:
         """The same with all learning rates times ``factor``."""

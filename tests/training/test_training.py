@@ -32,6 +32,7 @@ from oodml.training import (
     start_from_features,
     train,
 )
+from oodml.training.optimisers import parameter_groups
 
 ROWS, DIMS, CLASSES = 60, 8, 6
 
@@ -284,14 +285,14 @@ def test_frozen_batch_norm_stays_and_is_not_trained() -> None:
     embedder = Embedder(trunk, head, DIMS, 4, freeze_batch_norm=True).train()
     assert embedder.head.training
     assert not trunk[1].training
-    groups = embedder.parameter_groups(TrainingSettings().at_rate(2.0))
+    groups = parameter_groups(embedder, {}, TrainingSettings().at_rate(2.0))
     assert [len(group["params"]) for group in groups] == [2, 2]  # type: ignore[arg-type]
     assert groups[0]["lr"] == pytest.approx(2e-4)
     assert groups[1]["lr"] == pytest.approx(2e-5)
-    assert len(embedder.parameter_groups(TrainingSettings(), "head")) == 1
+    assert len(parameter_groups(embedder, {}, TrainingSettings(), "head")) == 1
     free = Embedder(trunk, head, DIMS, 4, freeze_batch_norm=False).train()
     assert trunk[1].training
-    assert [len(g["params"]) for g in free.parameter_groups(TrainingSettings())] == [2, 4]  # type: ignore[arg-type]
+    assert [len(g["params"]) for g in parameter_groups(free, {}, TrainingSettings())] == [2, 4]  # type: ignore[arg-type]
 
 
 def test_a_run_that_its_rule_ended_is_not_continued(

@@ -78,7 +78,7 @@ def _cell(
         method=method.name,
         method_version=method.full_version,
         hyper_parameters=method.hyper_parameters if trains or method.fits else {},
-        training=planned.training.model_dump(mode="json") if trains else {},
+        training=planned.training.identity() if trains else {},
         tasks=list(tasks),
         seed=seed,
         protocol=PROTOCOL_VERSION,

@@ -20,7 +20,9 @@ def sweep_leftovers(folder: Path, planned: Collection[str] | None = None) -> Non
     """
     sweep_temporaries(folder)
     store = CellStore(folder)
-    checkpoints = {path.stem: path for path in (folder / "checkpoints").glob("[!.]*.pt")}
+    # those of earlier versions end in .pt
+    kept = (folder / "checkpoints").glob("[!.]*")
+    checkpoints = {path.stem: path for path in kept if path.suffix in (".safetensors", ".pt")}
     at_work = working_on(folder)
     done = {one for one in leased(folder) | set(checkpoints) if store.is_done(one)} - at_work
     unplanned = set() if planned is None else leased(folder) - set(planned) - at_work

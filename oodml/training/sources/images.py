@@ -60,13 +60,18 @@ class AugmentedImages:
         self._pool = ThreadPoolExecutor(min(_MOST_THREADS, max(4, available_threads())))
 
     def training_batch(self, indices: NDArray[np.int64], seed: int) -> Tensor:
+        return self.training_slice(indices, seed, slice(None))
+
+    def training_slice(self, indices: NDArray[np.int64], seed: int, rows: slice) -> Tensor:
+        """Some rows of a training batch, augmented as they are in the whole."""
+
         def view(position: int, out: NDArray[np.float32]) -> None:
             rng = np.random.default_rng(derived_seed("augmentation", seed, position))
             image = self._load(int(indices[position]))
             image = self._augmentation.view(image, self._preprocessing, rng)
             self._preprocessing.normalised(image, out)
 
-        return self._batch(view, range(len(indices)))
+        return self._batch(view, range(len(indices))[rows])
 
     def evaluation_batches(self, indices: NDArray[np.int64]) -> Iterator[Tensor]:
         def view(index: int, out: NDArray[np.float32]) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from oodml.core.errors import OodmlError
-from oodml.training.sources.source import ItemSource
+from oodml.training.sources.source import ItemSource, training_slice
 
 
 class SealedSource:
@@ -28,6 +28,11 @@ class SealedSource:
     def training_batch(self, indices: NDArray[np.int64], seed: int) -> Tensor:
         self._check(indices)
         return self._source.training_batch(indices, seed)
+
+    def training_slice(self, indices: NDArray[np.int64], seed: int, rows: slice) -> Tensor:
+        """Some rows of a training batch, as the source gives them."""
+        self._check(indices)
+        return training_slice(self._source, indices, seed, rows)
 
     def evaluation_batches(self, indices: NDArray[np.int64]) -> Iterator[Tensor]:
         self._check(indices)

@@ -26,3 +26,16 @@ class ItemSource(Protocol):
 
     def evaluation_batches(self, indices: NDArray[np.int64]) -> Iterator[Tensor]:
         """Un-augmented inputs of the items, in order, in batches."""
+
+
+def training_slice(source: ItemSource, items: NDArray[np.int64], seed: int, rows: slice) -> Tensor:
+    """Some rows of ``source.training_batch(items, seed)``.
+
+    A source that can give them alone has a method ``training_slice(items, seed, rows)``; of any
+    other the whole batch is loaded.
+    """
+    alone = getattr(source, "training_slice", None)
+    found: Tensor = (
+        source.training_batch(items, seed)[rows] if alone is None else alone(items, seed, rows)
+    )
+    return found
