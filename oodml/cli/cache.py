@@ -25,7 +25,7 @@ def _group() -> None:
 
 @app.command("list")
 def list_command(dataset: _Dataset = None, as_json: Json = False) -> None:
-    """Rendered data sets, features, added data and left-overs, with their sizes."""
+    """Rendered data sets, resized images, features, added data and left-overs, with their sizes."""
     entries = [entry for entry in _entries() if dataset in (None, entry.dataset)]
     rows = [_row(entry, _state(entry)) for entry in entries]
     if as_json:
@@ -69,9 +69,10 @@ def clean_command(
 
 def _entries() -> list[CacheEntry]:
     from oodml.datasets.cache import dataset_entries
+    from oodml.datasets.resized.cache import resized_entries
     from oodml.features.cache import feature_entries
 
-    return [*dataset_entries(), *feature_entries()]
+    return [*dataset_entries(), *resized_entries(), *feature_entries()]
 
 
 def _is_chosen(

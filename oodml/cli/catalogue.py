@@ -86,6 +86,12 @@ def selection_rules() -> Entries:
     return {name: Entry.of(selection_rule_class(name)) for name in list_selection_rules()}
 
 
+def augmentations() -> Entries:
+    from oodml.training.augmentation import augmentation_class, list_augmentations
+
+    return {name: Entry.of(augmentation_class(name)) for name in list_augmentations()}
+
+
 def batch_rules() -> Entries:
     from oodml.methods.batch_rule import batch_rule_class, list_batch_rules
 

@@ -76,8 +76,13 @@ measures = catalogue_app(
 )
 rules = catalogue_app(
     "rule",
-    "Which weights a training keeps (selection), what a batch is drawn by (batch).",
-    {"selection": catalogue.selection_rules, "batch": catalogue.batch_rules},
+    "Which weights a training keeps (selection), what a batch is drawn by (batch), what training "
+    "images go through (augmentation).",
+    {
+        "selection": catalogue.selection_rules,
+        "batch": catalogue.batch_rules,
+        "augmentation": catalogue.augmentations,
+    },
 )
 tasks = catalogue_app(
     "task",

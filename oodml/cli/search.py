@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from oodml.core.console import say, show
-from oodml.core.values import shown
+from oodml.cli.search_inputs import parsed_grid, parsed_ranges, split_names
+from oodml.core.console import say
 
 if TYPE_CHECKING:
+    from oodml.runs import BenchmarkSpec
     from oodml.runs.search import Choice
 
 
@@ -26,7 +28,33 @@ def search(
             "[default: learning_rate=3e-5,1e-4,3e-4,1e-3]"
         ),
     ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="instead of a grid: points a method, drawn from the declared ranges"
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="of the draws")] = 0,
+    sampler: Annotated[str, typer.Option(help="random, or tpe (needs oodml[optuna])")] = "random",
+    methods: Annotated[
+        str | None, typer.Option(help="NAME,NAME,...: of the spec's methods [default: all]")
+    ] = None,
+    parameters: Annotated[
+        str | None,
+        typer.Option(
+            help="NAME,NAME,...: what is drawn "
+            "[default: learning_rate and the method's own with a range]"
+        ),
+    ] = None,
+    ranges: Annotated[
+        list[str] | None,
+        typer.Option("--range", help="NAME=LOW,HIGH or NAME=LOW,HIGH,log; several times"),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="folder [default: runs/NAME-search]")] = None,
+    preset: Annotated[
+        Path | None,
+        typer.Option("--write-preset", help="file of presets to write with what was chosen"),
+    ] = None,
     executor: Annotated[str, typer.Option(help="serial or processes")] = "processes",
     workers: Annotated[
         int | None, typer.Option(min=1, help="processes at once [default: the processor's cores]")
@@ -38,20 +66,28 @@ def search(
     """Choose training settings and hyper-parameters of each method on the validation classes."""
     import os
 
+    from oodml.cli.search_tables import choices_json, print_choices
     from oodml.core.files import write_json, write_text
     from oodml.runs import load_spec
-    from oodml.runs.search import DEFAULT_GRID, METRIC, SearchIncomplete, as_toml
-    from oodml.runs.search import search as run_search
+    from oodml.runs.search import SearchIncomplete, as_toml, write_preset
 
     checked = load_spec(spec)
     folder = out or Path("runs") / f"{checked.name}-search"
-    wanted = dict(map(_parse, grid)) if grid else dict(DEFAULT_GRID)
+    asked: dict[str, Any] = {
+        "trials": trials,
+        "seed": seed,
+        "sampler": sampler,
+        "parameters": split_names("--parameters", parameters),
+        "ranges": parsed_ranges(ranges or []),
+    }
     failed: SearchIncomplete | None = None
     try:
-        choices = run_search(
+        choices = _searched(
             checked,
             folder,
-            wanted,
+            grid,
+            asked,
+            methods=split_names("--methods", methods),
             executor=executor,
             workers=workers or os.cpu_count() or 1,
             threads=threads,
@@ -59,50 +95,63 @@ def search(
         )
     except SearchIncomplete as error:  # the others get their choice
         failed, choices = error, error.choices
-    plain = [
-        {"method": c.method, "values": c.values, METRIC: c.score, "at_edge": c.at_edge}
-        for c in choices
-    ]
+    plain = choices_json(choices)
     write_json(folder / "chosen.json", plain)
     write_text(folder / "chosen.toml", as_toml(choices))
+    if preset is not None:
+        command = _command(spec, grid, trials, seed, sampler, methods, parameters, ranges)
+        write_preset(preset, choices, checked, command)
     if as_json:
         print(json.dumps(plain))
     else:
-        _print_choices(choices, folder)
+        print_choices(choices, "range" if trials else "grid")
+        say(str(folder / "chosen.toml"))
+        if preset is not None:
+            say(str(preset))
     if failed is not None:
         raise failed
 
 
-def _print_choices(choices: list[Choice], folder: Path) -> None:
-    from rich.table import Table
-
-    from oodml.runs.search import METRIC
-
-    for choice in choices:
-        title = f"{choice.method}: {METRIC} (%) on validation classes"
-        table = Table(*choice.values, METRIC, title=title, title_justify="left")
-        for values, score in choice.scores:
-            style = "bold" if values == choice.values else ""
-            table.add_row(*map(str, values.values()), f"{100 * score:.2f}", style=style)
-        show(table)
-        if choice.at_edge:
-            say(f"chosen at an end of the grid: {', '.join(choice.at_edge)}; widen it")
-    say(str(folder / "chosen.toml"))
-
-
-def _parse(text: str) -> tuple[str, tuple[object, ...]]:
+def _searched(
+    spec: BenchmarkSpec,
+    folder: Path,
+    grid: list[str] | None,
+    asked: dict[str, Any],
+    **arguments: Any,
+) -> list[Choice]:
     from oodml.core.errors import UsageError
+    from oodml.runs.search import DEFAULT_GRID, search, search_ranges
 
-    name, _, values = text.partition("=")
-    if not name or not values:
-        raise UsageError(f"--grid {shown(text)}: expected NAME=VALUE,VALUE,...")
-    return name.strip(), tuple(_value(one.strip()) for one in values.split(","))
+    if asked["trials"] is None:
+        drawn = [name for name in ("parameters", "ranges") if asked[name]]
+        if asked["sampler"] != "random" or drawn:
+            raise UsageError("--sampler, --parameters and --range need --trials")
+        wanted = parsed_grid(grid) if grid else dict(DEFAULT_GRID)
+        return search(spec, folder, wanted, **arguments)
+    if grid:
+        raise UsageError("give either --grid or --trials, not both")
+    return search_ranges(spec, folder, **asked, **arguments)
 
 
-def _value(text: str) -> object:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return {"true": True, "false": False}.get(text.lower(), text)
+def _command(
+    spec: Path,
+    grid: list[str] | None,
+    trials: int | None,
+    seed: int,
+    sampler: str,
+    methods: str | None,
+    parameters: str | None,
+    ranges: list[str] | None,
+) -> str:
+    """The command that gives the same choice: without what only says where and how fast."""
+    parts = ["oodml", "search", str(spec)]
+    for text in grid or []:
+        parts += ["--grid", text]
+    if trials is not None:
+        parts += ["--trials", str(trials), "--seed", str(seed), "--sampler", sampler]
+    for flag, given in (("--methods", methods), ("--parameters", parameters)):
+        if given is not None:
+            parts += [flag, given]
+    for text in ranges or []:
+        parts += ["--range", text]
+    return shlex.join(parts)

@@ -21,7 +21,8 @@ class CacheEntry:
     """A file or folder that oodml keeps.
 
     Attributes:
-        kind: "rendered", "features", "unfinished features", "left over" or "added data".
+        kind: "rendered", "resized images", "features", the latter two also "unfinished ...", "left
+            over" or "added data".
         dataset: the data set it belongs to; "" where none is known.
         name: what it is within that, for people.
         path: the file or folder.

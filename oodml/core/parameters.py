@@ -33,6 +33,8 @@ class Parameter(Generic[V]):
         search: (low, high) for searches, drawn on a log scale where ``log``.
         choices: allowed values (strings and others drawn from a list).
         aliases: further names it may be given by, for instance an older one.
+        silent: at its default it takes no part in the identity of what it belongs to. For one that
+            was added later: what was computed before it existed stays what it is.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Parameter(Generic[V]):
         log: bool = False,
         choices: tuple[V, ...] | None = None,
         aliases: tuple[str, ...] = (),
+        silent: bool = False,
     ) -> None:
         if default is None and kind is None:
             raise TypeError("a parameter whose default is None needs its kind")
@@ -63,6 +66,7 @@ class Parameter(Generic[V]):
         self.log = log
         self.choices: tuple[V, ...] | None = choices
         self.aliases = aliases
+        self.silent = silent
         self.name = ""
 
     def with_default(self, default: V) -> Parameter[V]:

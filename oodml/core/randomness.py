@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 import torch
@@ -14,7 +15,24 @@ def seed_all(seed: int) -> None:
     """Seed ``random``, ``numpy.random`` and ``torch`` with a 63-bit number."""
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002  (others draw from it; it takes no more bits)
-    torch.manual_seed(seed)
+    if _has_accelerator():
+        torch.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
+
+
+@cache
+def _has_accelerator() -> bool:
+    """Whether any device but the processor has a generator.
+
+    Where none has, torch.manual_seed notes the seed for devices that might yet be started, with
+    the call stack as text: 0.7 ms, a quarter of a step of a head.
+    """
+    return bool(
+        torch.cuda.device_count()  # asks the driver, and starts nothing
+        or torch.backends.mps.is_available()
+        or (hasattr(torch, "xpu") and torch.xpu.is_available())
+    )
 
 
 @contextmanager

@@ -28,6 +28,7 @@ class Backbone:
             vectors [B, D]) to features [B, dim], in evaluation mode. It may offer its feature maps
             too, see ``maps_and_features``.
         needs: raises OodmlError where a package or file that ``build`` takes is missing.
+        inputs: of a network on vectors, how long they are; 0 for any length.
     """
 
     name: str
@@ -36,6 +37,19 @@ class Backbone:
     pretraining: str
     build: Callable[[], nn.Module]
     needs: Callable[[], object] | None = None
+    inputs: int = 0
+
+    @property
+    def is_network_on_vectors(self) -> bool:
+        """Whether given vectors go through layers, instead of being the features themselves."""
+        return self.preprocessing is None and self.dim > 0
+
+    def check_vectors(self, length: int, whose: str) -> None:
+        """UsageError where vectors of this length are not what the network takes."""
+        if self.inputs and length != self.inputs:
+            raise UsageError(
+                f"backbone {self.name!r} takes vectors of {self.inputs} numbers; {whose} has {length}"
+            )
 
     def check_installed(self) -> None:
         """OodmlError where what the network is built from is not there; nothing is built."""

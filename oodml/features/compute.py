@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from oodml.core.errors import DataError, UsageError
 from oodml.core.files import write_json
 from oodml.core.progress import progress_task
 from oodml.datasets import ClassDataset
+from oodml.features.backbone import Backbone
 from oodml.features.batches import image_batches
 from oodml.features.engines import Engine
 from oodml.features.preprocessing import Preprocessing
 
+_VECTORS_AT_ONCE = 4096
 _FLUSH_EVERY = 8  # batches between the points an interrupted extraction continues from
 
 
@@ -27,6 +30,29 @@ def copy_vectors(dataset: ClassDataset, partial: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     np.save(partial / "features.npy", np.ascontiguousarray(dataset.vectors, dtype=np.float32))
+
+
+def run_on_vectors(dataset: ClassDataset, network: Backbone, partial: Path) -> None:
+    """``partial/features.npy`` from a small network on a data set's own vectors.
+
+    Raises:
+        UsageError: rows that are not finite or of another length than the network declares.
+    """
+    assert dataset.vectors is not None
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    blocks = []
+    with torch.inference_mode():
+        for start in range(0, len(dataset.vectors), _VECTORS_AT_ONCE):
+            rows = np.array(dataset.vectors[start : start + _VECTORS_AT_ONCE], np.float32)
+            blocks.append(network.module(torch.from_numpy(rows)).numpy())
+    features = np.concatenate(blocks)
+    if features.shape[1] != network.dim or not np.isfinite(features).all():
+        raise UsageError(
+            f"backbone {network.name!r} declares {network.dim} finite features and gives "
+            f"{features.shape[1]}, or some that are not finite; mend its recipe"
+        )
+    np.save(partial / "features.npy", features)
 
 
 def fill_features(

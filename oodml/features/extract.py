@@ -17,7 +17,7 @@ from oodml.core.files import oodml_home, sweep_temporaries
 from oodml.core.progress import console
 from oodml.datasets import ClassDataset
 from oodml.features.backbone import Backbone
-from oodml.features.compute import copy_vectors, fill_features
+from oodml.features.compute import copy_vectors, fill_features, run_on_vectors
 from oodml.features.engines import Engine, EngineUnfit, candidates
 from oodml.features.engines.choice import AUTO, not_this_one
 from oodml.features.engines.precision import PRECISIONS, fabric_of
@@ -73,7 +73,7 @@ def extract_features(
         dataset.fingerprint, network, preprocessing, precision, code=backbone_code(backbone)
     )
     if preprocessing is None:
-        return _cached(dataset, network, inputs, partial(_fill_with_vectors, dataset))
+        return _cached(dataset, network, inputs, partial(_fill_with_vectors, dataset, network))
     for candidate in engines:
         fill = partial(
             _fill, dataset, network, preprocessing, candidate, place, precision, batch_size
@@ -94,6 +94,8 @@ def preprocessing_for(
         UsageError: a backbone on images for vectors, or the other way round.
     """
     check_fits(network, dataset.name, vectors=dataset.vectors is not None)
+    if dataset.vectors is not None:
+        network.check_vectors(dataset.vectors.shape[1], f"data set {dataset.name!r}")
     return None if network.preprocessing is None else network.preprocessing.at_size(image_size)
 
 
@@ -150,8 +152,13 @@ def _made_or_opened(
     return FeatureTable(features, dataset.image_ids, dataset.labels, dataset.class_names, manifest)
 
 
-def _fill_with_vectors(dataset: ClassDataset, unfinished: Path, key: str) -> dict[str, Any]:
-    copy_vectors(dataset, unfinished)
+def _fill_with_vectors(
+    dataset: ClassDataset, network: Backbone, unfinished: Path, key: str
+) -> dict[str, Any]:
+    if network.is_network_on_vectors:
+        run_on_vectors(dataset, network, unfinished)
+    else:
+        copy_vectors(dataset, unfinished)
     return {}
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from oodml.core.errors import UsageError
 
 MOST_PIXELS = 4096
-_RESAMPLING = {
+RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
@@ -61,36 +61,54 @@ class Preprocessing:
     def as_manifest(self) -> dict[str, Any]:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
-    def evaluation_view(self, image: Image.Image) -> NDArray[np.float32]:
-        """PIL image -> float32 [C, size, size]: resize, centre crop, normalise."""
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """[C, H, W] of the network's input."""
+        return 1 if self.channels == "L" else 3, self.size, self.size
+
+    def resized(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) that an image of ``size`` has before the crop."""
+        scale = self.resize / min(size)
+        return max(self.size, round(size[0] * scale)), max(self.size, round(size[1] * scale))
+
+    def evaluation_view(
+        self, image: Image.Image, out: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """PIL image -> float32 [C, size, size]: resize, centre crop, normalise; into ``out``."""
+        return self.normalised(self.evaluation_crop(image), out)
+
+    def evaluation_crop(self, image: Image.Image) -> Image.Image:
+        """PIL image -> its centre, ``size`` squared, not normalised."""
         width, height = image.size
-        scale = self.resize / min(width, height)
-        resized = (max(self.size, round(width * scale)), max(self.size, round(height * scale)))
+        resized = self.resized(image.size)
         left, top = (resized[0] - self.size) // 2, (resized[1] - self.size) // 2
         if resized[0] * resized[1] > _MOST_RESIZED_PIXELS:
             # A strip: resize only the part that is kept, its place in the whole being the same.
             across, down = width / resized[0], height / resized[1]
             box = (left * across, top * down, (left + self.size) * across, (top + self.size) * down)
-            filter_ = _RESAMPLING[self.interpolation]
-            return self.normalised(image.resize((self.size, self.size), filter_, box))
+            return image.resize((self.size, self.size), RESAMPLING[self.interpolation], box)
         if resized != image.size:
-            image = image.resize(resized, _RESAMPLING[self.interpolation])
+            image = image.resize(resized, RESAMPLING[self.interpolation])
         if (left, top) != (0, 0) or resized != (self.size, self.size):
             image = image.crop((left, top, left + self.size, top + self.size))
-        return self.normalised(image)
+        return image
 
-    def normalised(self, image: Image.Image) -> NDArray[np.float32]:
-        """PIL image of the final size -> float32 [C, H, W]."""
+    def normalised(
+        self, image: Image.Image, out: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """PIL image of the final size -> float32 [C, H, W]; written to ``out`` where it is given."""
         grey = self.channels == "L"
         raw = np.asarray(image.convert("L" if grey else "RGB"))
         planes = raw[None] if grey else raw.transpose(2, 0, 1)
         if self.channels == "BGR":
             planes = planes[::-1]
-        # in place, channel by channel in memory: a third of the time of one new array a step
-        pixels = np.ascontiguousarray(planes).astype(np.float32)
-        pixels /= 255
+        if out is None:
+            out = np.empty(planes.shape, np.float32)
+        # channel by channel in memory, and in place: a third of the time of one new array a step
+        out[...] = np.ascontiguousarray(planes)
+        out /= 255
         if self.invert:
-            np.subtract(1, pixels, out=pixels)
-        pixels -= np.array(self.mean, np.float32)[:, None, None]
-        pixels /= np.array(self.std, np.float32)[:, None, None]
-        return pixels
+            np.subtract(1, out, out=out)
+        out -= np.array(self.mean, np.float32)[:, None, None]
+        out /= np.array(self.std, np.float32)[:, None, None]
+        return out

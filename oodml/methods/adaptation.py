@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:  # methods import this file
+    from oodml.methods.batch_rule import BatchRule
+    from oodml.methods.method import Method
 
 
 @dataclass(frozen=True)
@@ -13,11 +18,19 @@ class Adaptation:
     Attributes:
         predictor: "classifier" (that of the method's own terms, trained on the support), or a
             classifier on embeddings: "nearest" (cosine 1-NN to the support), "prototype", "linear".
-        steps: updates on the support set; 0 leaves the model as it is.
+        steps: the most updates on the support set; 0 leaves the model as it is.
         learning_rate_factor: times the training learning rate.
         trains: "all", or "head" for the last layer alone.
         minimum_shots: with fewer shots the unadapted model is scored instead.
         rule: selection rule that may stop early; it sees scores on the support only.
+        rule_options: parameters of the rule.
+        evaluate_every: updates between the rule's scores; 0 for an epoch of the support.
+        score_episodes: episodes of one score, where the predictor is "prototype".
+        batches: which support items an update sees; None for the method's own rule ``on_support``.
+        by: the method whose loss and batches adapt; None for the trained method itself.
+        fresh: begin from new random weights, trunk included, instead of the trained ones.
+        carry_moments: the optimiser begins with its moments at the end of the source training.
+        changes: further training settings that differ on a support set.
     """
 
     predictor: Literal["classifier", "nearest", "prototype", "linear"] = "nearest"
@@ -26,3 +39,15 @@ class Adaptation:
     trains: Literal["all", "head"] = "all"
     minimum_shots: int = 1
     rule: str = "fixed-steps"
+    rule_options: Mapping[str, Any] = field(default_factory=dict)
+    evaluate_every: int = 0
+    score_episodes: int = 100
+    batches: BatchRule | None = None
+    by: Method | None = None
+    fresh: bool = False
+    carry_moments: bool = False
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    def learns(self, shots: int) -> bool:
+        """Whether a model goes on learning from so many images a class."""
+        return self.steps > 0 and shots >= self.minimum_shots

@@ -37,10 +37,12 @@ class BatchRule(Parametrised):
 
     Class attributes:
         views: how often each drawn item is seen in an update, augmented apart each time.
+        roles: whether items are support or query of an episode (``Drawn.support``).
     """
 
     owner_kind = "batch rule"
     views: ClassVar[int] = 1
+    roles: ClassVar[bool] = False
 
     def open(self, labels: NDArray[np.int64], size: int, seed: int) -> Draw:
         """``step number -> Drawn``, a pure function, so that training can continue at any step.
@@ -54,6 +56,10 @@ class BatchRule(Parametrised):
             UsageError: labels or a size the rule cannot draw from.
         """
         raise NotImplementedError
+
+    def epoch(self, labels: NDArray[np.int64], size: int) -> int:
+        """Updates in which about as many items are drawn as there are: what is called an epoch."""
+        return max(1, -(-len(labels) // size))
 
     def on_support(self, shots: int) -> BatchRule:
         """The rule to adapt with on a support set of ``shots`` items a class."""

@@ -16,6 +16,7 @@ from oodml.core.parameters import Parameter, Parametrised, readable_value
 from oodml.methods.adaptation import Adaptation
 from oodml.methods.batch_rule import BatchRule
 from oodml.methods.batches.m_per_class import MPerClass
+from oodml.methods.heads.batch_norm import BatchNormHead
 from oodml.methods.step import Dims
 from oodml.methods.term import LossTerm, Term
 
@@ -29,8 +30,12 @@ class Method(Parametrised):
         trains: False for methods that use the backbone as it is; they do not depend on a seed.
         fits: True for methods that do not train but are fitted to the training side at once, by
             ``fit``; they do not depend on a seed either.
+        learns_from_source: False for a method that trains on support sets alone.
         source: the publication.
         formula: the loss in plain text, for ``oodml methods show``.
+        loss_outputs: names of the head's outputs that the terms act on; where a constraint on norms
+            belongs.
+        fixed_head: terms read the features beside the head, so nothing may stand between the two.
     """
 
     owner_kind = "method"
@@ -38,13 +43,28 @@ class Method(Parametrised):
     version: ClassVar[int] = 1
     trains: ClassVar[bool] = True
     fits: ClassVar[bool] = False
+    learns_from_source: ClassVar[bool] = True
     source: ClassVar[str] = ""
     formula: ClassVar[str] = ""
+    loss_outputs: ClassVar[tuple[str, ...]] = ("embedding",)
+    fixed_head: ClassVar[bool] = False
 
     images_per_class = Parameter(4, "images of a class in a batch", minimum=1, search=(2, 8))
     learning_rate_factor = Parameter(
         1.0, "times the protocol's learning rate", minimum=0.0, search=(0.1, 10.0), log=True
     )
+    head_batch_norm = Parameter(
+        False, "batch norm of the features below the head, as in SEC", silent=True
+    )
+
+    def __init__(self, /, **given: Any) -> None:
+        super().__init__(**given)
+        if self.fixed_head and self.head_batch_norm:
+            raise UsageError(
+                f"method {self.name!r}: its terms read the features that its head reads; leave out "
+                "head_batch_norm",
+                key="head_batch_norm",
+            )
 
     def fit(self, features: NDArray[np.float32], labels: NDArray[np.int64]) -> nn.Module:
         """A head [n, F] -> [n, D] in closed form from training rows [n, F] and labels 0..C-1."""
@@ -66,6 +86,11 @@ class Method(Parametrised):
         """What stands on the trunk: features [n, F] -> embedding [n, D], or a dictionary of named
         outputs with "embedding" among them."""
         return nn.Linear(dims.features, dims.embedding)
+
+    def whole_head(self, dims: Dims) -> nn.Module:
+        """The head as it is trained: ``head``, below it batch norm where that is asked for."""
+        head = self.head(dims)
+        return BatchNormHead(dims.features, head) if self.head_batch_norm else head
 
     def batches(self) -> BatchRule:
         """Which items an update sees."""
@@ -94,8 +119,13 @@ class Method(Parametrised):
 
     @property
     def hyper_parameters(self) -> dict[str, Any]:
-        """Every hyper-parameter with its value."""
-        return self.parameters
+        """Every hyper-parameter with its value, but for silent ones at their default."""
+        declared = self.declared()
+        return {
+            name: value
+            for name, value in self.parameters.items()
+            if not (declared[name].silent and value == declared[name].default)
+        }
 
     @property
     def description(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from oodml.core.errors import UsageError
@@ -34,9 +34,19 @@ def register_wrapper(name: str) -> Callable[[W], W]:
 
 def list_methods() -> list[str]:
     """Names of all methods, third-party ones (entry points ``oodml.methods``) included, and of the
-    useful combinations of wrappers and methods, each once."""
-    combined = [f"{name}-{base}" for name, w in _wrappers.items() for base in w.useful_with]
-    return sorted({*_methods.names(), *combined})
+    useful combinations of wrappers and methods, each once: a wrapper that is a method by its name
+    alone is listed by that.
+
+    A wrapper may be useful with methods of a package that is not installed; those are left out.
+    """
+    combined = {
+        f"{name}-{base}"
+        for name, wrapper in _wrappers.items()
+        for base in wrapper.useful_with
+        if base != wrapper.alone_around and _is_known(base)
+    }
+    alone = {name for name in _wrappers.names() if _is_known(name)}
+    return sorted({*_methods.names(), *combined, *alone})
 
 
 def list_wrappers() -> list[str]:
@@ -53,7 +63,8 @@ def create_method(
     """A method with given hyper-parameters, the others at their defaults.
 
     A name that is not registered is read as wrapper + method: ``sec-triplet`` is ``sec`` around
-    ``triplet``. ``regularizers`` says the same in another way and gives the same object.
+    ``triplet``. ``regularizers`` says the same in another way and gives the same object. A wrapper
+    with a usual method is that by its name alone: ``uniform-prior`` is ``uniform-prior-margin``.
 
     Args:
         regularizers: ``[{"sec": {"weight": 1.0}}]``: wrappers with their parameters, the innermost
@@ -79,34 +90,37 @@ def create_method(
 def _create(name: str, asked: str, given: dict[str, Any]) -> Method:
     if name in _methods:
         return _methods.get(name)(**given)
-    for wrapper_name in sorted(_wrappers.names(), key=len, reverse=True):
-        base_name = name.removeprefix(f"{wrapper_name}-")
-        if base_name != name and _is_known(base_name):
-            wrapper = _wrappers.get(wrapper_name)
-            plain = _wrap(wrapper, _create(base_name, asked, {}), {})
-            unknown = [key for key in given if key not in plain.accepted_names]
-            if unknown:
-                text = _no_such(asked, unknown[0], list(plain.all_parameters))
-                raise UsageError(text, key=unknown[0])
-            own, rest = split_parameters(wrapper, plain.base.accepted_names, given)
-            return _wrap(wrapper, _create(base_name, asked, rest), own)
+    for wrapper, base_name in _readings(name):
+        plain = _wrap(wrapper, _create(base_name, asked, {}), {})
+        unknown = [key for key in given if key not in plain.accepted_names]
+        if unknown:
+            text = _no_such(asked, unknown[0], list(plain.all_parameters))
+            raise UsageError(text, key=unknown[0])
+        own, rest = split_parameters(wrapper, plain.base.accepted_names, given)
+        return _wrap(wrapper, _create(base_name, asked, rest), own)
     hint = _methods.hint(asked, list_methods())
     raise UsageError(f"unknown method {shown(asked)}; {hint}", key="name")
 
 
+def _readings(name: str) -> Iterator[tuple[type[Wrapper], str]]:
+    """What a name can be read as: a wrapper and the method inside, the longest wrapper first."""
+    for wrapper_name in sorted(_wrappers.names(), key=len, reverse=True):
+        wrapper = _wrappers.get(wrapper_name)
+        alone = name == wrapper_name
+        base = wrapper.alone_around if alone else name.removeprefix(f"{wrapper_name}-")
+        if base and base != name and _is_known(base):
+            yield wrapper, base
+
+
 def _is_known(name: str) -> bool:
-    if name in _methods:
-        return True
-    return any(
-        name.startswith(f"{wrapper}-") and _is_known(name.removeprefix(f"{wrapper}-"))
-        for wrapper in _wrappers.names()
-    )
+    return name in _methods or any(True for _ in _readings(name))
 
 
 def _wrap(wrapper: type[Wrapper], base: Method, parameters: dict[str, Any]) -> Wrapper:
     made = wrapper(base, **parameters)
-    # the instance carries the whole name; the class keeps the wrapper's
-    made.__dict__["name"] = f"{wrapper.name}-{base.name}"
+    # the instance carries the whole name, the shorter of two; the class keeps the wrapper's
+    alone = base.name == wrapper.alone_around
+    made.__dict__["name"] = wrapper.name if alone else f"{wrapper.name}-{base.name}"
     return made
 
 

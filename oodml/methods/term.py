@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -18,6 +19,7 @@ class Model(Protocol):
 
     trunk: nn.Module
     head: nn.Module
+    input_length: float  # features are scaled to this length before the head; 0: not at all
 
     def heads_of(self, features: Tensor) -> dict[str, Tensor]:
         """Head outputs [n, ...] of feature rows [n, F]; "embedding" is always there."""
@@ -45,9 +47,9 @@ class Term(nn.Module):
     which the loop seeds for every step.
 
     Class attributes:
-        needs: of "maps" (the trunk's feature maps), "inputs" (what the trunk was given), "views"
-            (two augmented views of an item) and "trunk" (a trunk that is trained, not cached
-            features).
+        needs: of "maps" (the trunk's feature maps), "inputs" (the term reads ``step.inputs``; where
+            several processes train they are gathered only then), "views" (two augmented views of an
+            item) and "trunk" (a trunk that is trained, not cached features).
         learning_rate_factor: of all its parameters, where ``groups`` is not overridden.
     """
 
@@ -155,14 +157,21 @@ class OwnOptimizer(nn.Module):
 
     Args:
         parameters: what it trains.
-        learning_rate: of Adam with torch's other defaults.
+        learning_rate: of Adam.
+        betas: Adam's, of its two moving averages.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], learning_rate: float) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        learning_rate: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+    ) -> None:
         super().__init__()
         # a list, not a module's attribute: the parameters belong to the term, not to this
         self._trained = [list(parameters)]
         self._learning_rate = learning_rate
+        self._betas = betas
         self._optimizer: torch.optim.Optimizer | None = None
         self._waiting: dict[str, Any] | None = None
 
@@ -170,7 +179,9 @@ class OwnOptimizer(nn.Module):
     def optimizer(self) -> torch.optim.Optimizer:
         """Made when first used, so that it holds the parameters as they are on their device."""
         if self._optimizer is None:
-            self._optimizer = torch.optim.Adam(self._trained[0], lr=self._learning_rate)
+            self._optimizer = torch.optim.Adam(
+                self._trained[0], lr=self._learning_rate, betas=self._betas
+            )
             if self._waiting is not None:
                 self._optimizer.load_state_dict(self._waiting)
                 self._waiting = None
@@ -189,7 +200,8 @@ class OwnOptimizer(nn.Module):
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         if self._optimizer is None:
-            self._waiting = state
+            # a copy: until it is used, who gave it may train on
+            self._waiting = copy.deepcopy(state)
         else:
             self._optimizer.load_state_dict(state)
 

@@ -23,12 +23,15 @@ class Wrapper(Method):
 
     Class attributes:
         useful_with: methods that ``oodml methods list`` shows it around.
+        alone_around: the method that the wrapper's name alone puts it around, so that the name is
+            a method's; "" where it is none.
         version: of the wrapper alone.
     """
 
     owner_kind = "wrapper"
     noun = "parameter"
     useful_with: ClassVar[tuple[str, ...]] = ()
+    alone_around: ClassVar[str] = ""
 
     def __init__(self, base: Method, /, **parameters: Any) -> None:
         super().__init__(**parameters)
@@ -64,6 +67,16 @@ class Wrapper(Method):
     def images_per_class(self) -> int:  # type: ignore[override]
         """That of the wrapped method."""
         return self.base.images_per_class
+
+    @property
+    def head_batch_norm(self) -> bool:  # type: ignore[override]
+        """That of the wrapped method."""
+        return self.base.head_batch_norm
+
+    @property
+    def loss_outputs(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Those of the wrapped method."""
+        return self.base.loss_outputs
 
     def head(self, dims: Dims) -> nn.Module:
         return self.base.head(dims)

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from oodml.core.errors import OodmlError, UsageError
 from oodml.core.hints import name_hint
 from oodml.core.targets import check_folder_target
@@ -28,7 +26,9 @@ from oodml.runs.plan.methods import PlannedMethod
 from oodml.runs.plan.sections import FeatureSettings, LadderEntry
 from oodml.runs.plan.spec import BenchmarkSpec
 from oodml.runs.results.earlier import earlier_plan
+from oodml.runs.training_run import stand_in_labels
 from oodml.shift import Ladder
+from oodml.training import batches_of
 
 
 def check_before(
@@ -121,9 +121,8 @@ def _check_batches(planned: PlannedMethod) -> None:
     method, size = planned.method, planned.training.batch_size
     if not method.trains:
         return
-    labels = np.arange(2 * size, dtype=np.int64) % max(2, size // method.images_per_class)
     try:
-        method.batches().open(labels, size, 0)
+        batches_of(method, planned.training).open(stand_in_labels(method, size), size, 0)
     except OodmlError:
         raise
     except Exception:  # anybody's code: its own cells fail and say why, the others go on

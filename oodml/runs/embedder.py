@@ -24,6 +24,7 @@ from oodml.runs.store.cells import CellStore
 from oodml.runs.training_run import TrainedModel, fitted_before, trained_before
 from oodml.runs.workbench import Workbench
 from oodml.training import AugmentedImages, CachedFeatures, TrainingSettings
+from oodml.training.augmentation import augmentation_of
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,11 @@ class CellEmbedder:
                 return self._by_network(data)
             return self._by_head(self._features(data, batch_size))
         rows = np.asarray(data.vectors if isinstance(data, ClassDataset) else data, np.float32)
-        if self._whole_network:
+        if self._whole_network and self._bench.preprocessing is not None:
             raise UsageError(
                 f"cell {self.cell.run_id} trained the whole network: it embeds images, not vectors"
             )
-        width = self._bench.features.shape[1]
+        width = self._width
         if rows.ndim != 2 or rows.shape[1] != width:
             raise UsageError(
                 f"cell {self.cell.run_id} reads features of {self.cell.backbone!r}, {width} "
@@ -99,6 +100,12 @@ class CellEmbedder:
     def _whole_network(self) -> bool:
         return self.cell.training.get("mode") == "network"
 
+    @property
+    def _width(self) -> int:
+        """Length of the vectors that the model takes."""
+        inputs = create_backbone(self.cell.backbone).inputs if self._whole_network else 0
+        return inputs or int(self._bench.features.shape[1])
+
     def _by_head(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         if self._model is None:
             return np.asarray(rows)
@@ -109,7 +116,7 @@ class CellEmbedder:
         if self._bench.preprocessing is None:
             raise UsageError(f"backbone {self.cell.backbone!r} takes vectors, not images")
         settings = TrainingSettings(**self.cell.training)
-        source = AugmentedImages(data, self._bench.preprocessing, settings.min_crop, settings.flip)
+        source = AugmentedImages(data, self._bench.preprocessing, augmentation_of(settings))
         return self._model.embed_from(source, np.arange(len(data)))
 
     def _features(self, data: ClassDataset, batch_size: int) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from oodml.runs.plan.grid import grid
 from oodml.runs.plan.methods import PlannedMethod
 from oodml.runs.plan.settings import Setting
 from oodml.runs.plan.spec import BenchmarkSpec
-from oodml.runs.training_run import adaptation_steps, seconds_a_step
+from oodml.runs.training_run import seconds_a_step
 
 # Length of given vectors, which are not opened for an estimate.
 _UNKNOWN_DIM = 512
@@ -80,8 +80,11 @@ def _seconds(spec: BenchmarkSpec, planned: PlannedMethod, setting: Setting) -> f
     trunk: nn.Module = nn.Identity()
     if training.mode == "network" and backbone.preprocessing is not None:
         shape, trunk = _image_shape(backbone, setting.image_size), backbone.module
+    elif training.mode == "network" and backbone.is_network_on_vectors:
+        shape, trunk = (backbone.inputs or _UNKNOWN_DIM,), backbone.module
     step = seconds_a_step(planned.method, training, trunk, dim, shape)
-    return step * (training.steps + _adaptation(spec, planned))
+    own = training.steps if planned.method.learns_from_source else 0
+    return step * (own + _adaptation(spec, planned))
 
 
 def _image_shape(backbone: Backbone, image_size: int | None) -> tuple[int, ...]:
@@ -91,9 +94,11 @@ def _image_shape(backbone: Backbone, image_size: int | None) -> tuple[int, ...]:
 
 
 def _adaptation(spec: BenchmarkSpec, planned: PlannedMethod) -> int:
-    """Updates on support sets: of every task that adapts, for each number of shots and episode."""
-    return sum(
-        adaptation_steps(planned.method, shots) * times
-        for task in spec.tasks()
-        for shots, times in task.adaptations().items()
-    )
+    """Most updates on support sets: of every task that adapts, for each number of shots and episode."""
+    updates = 0
+    for task in spec.tasks():
+        for shots, times in task.adaptations().items():
+            adaptation = task.adaptation_of(planned.method, shots)
+            if adaptation is not None and adaptation.learns(shots):
+                updates += adaptation.steps * times
+    return updates

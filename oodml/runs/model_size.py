@@ -30,7 +30,7 @@ def check_size(planned: PlannedMethod, backbone: Backbone) -> None:
     dims = Dims(width, planned.training.embedding_dim or width, _SOME_CLASSES)
     try:
         with torch.device("meta"):
-            modules = [planned.method.head(dims), *planned.method.terms(dims).values()]
+            modules = [planned.method.whole_head(dims), *planned.method.terms(dims).values()]
         needed = _COPIES * sum(_bytes(one) for one in modules)
     except Exception:  # anybody's code, and code that computes while it is made
         return

@@ -18,7 +18,9 @@ from oodml.core.errors import OodmlError, UsageError
 from oodml.core.files import make_folder, read_json, write_json
 from oodml.core.progress import console
 from oodml.datasets import ClassDataset, load_dataset
+from oodml.datasets.resized import resized_images
 from oodml.features import FeatureTable, extract_features
+from oodml.features.registry import create_backbone
 from oodml.runs.items_file import FeatureFile, write_items
 from oodml.runs.matching import LoadedLadder, load_given, matching_ladders
 from oodml.runs.plan.conditions import ConditionContext, get_condition
@@ -116,7 +118,17 @@ def _settings(spec: BenchmarkSpec, folder: Path, device: str) -> Iterable[Settin
                 device=device,
                 engine=wanted.features.engine,
             )
+        _resize(spec, wanted)
         yield _setting(spec, folder, wanted, tables[key])
+
+
+def _resize(spec: BenchmarkSpec, wanted: _Wanted) -> None:
+    """Make the stores of resized images that the methods' training cuts its views from."""
+    view = create_backbone(wanted.features.backbone).preprocessing
+    trainings = [planned.training for planned in spec.methods() if planned.method.trains]
+    sides = {one.store for one in trainings if one.mode == "network" and one.store}
+    for side in sorted(sides) if view is not None else ():
+        resized_images(wanted.dataset, side, view.interpolation)
 
 
 def _wanted(

@@ -134,7 +134,10 @@ def _model(
     if not method.trains:
         return None
     shared = cell.trained_like()
-    if cell.selection_fair and shared is not cell and store.is_done(shared.run_id):
+    # what adapts with the optimiser's moments is trained again: they are not stored
+    again = (adaptation := method.adaptation()) is not None and adaptation.carry_moments
+    alike = shared is not cell and cell.selection_fair and not again
+    if alike and store.is_done(shared.run_id):
         weights = store.file(shared.run_id, WEIGHTS_FILE)
         if weights is not None:
             return trained_before(cell, method, split, bench, weights)

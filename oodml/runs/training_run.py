@@ -21,7 +21,7 @@ from oodml.core.hashing import derived_seed
 from oodml.core.randomness import seed_all
 from oodml.evaluation import evaluate
 from oodml.features.engines import create_engine
-from oodml.methods import Dims, Method, Term
+from oodml.methods import Adaptation, Dims, Method, Term
 from oodml.methods.term import classifier_of
 from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.selection import selection_rule
@@ -32,13 +32,17 @@ from oodml.training import (
     Embedder,
     Feed,
     ItemSource,
+    Moments,
     SealedSource,
     Selection,
     SelectionRule,
     TrainingLog,
     TrainingSettings,
     adapt,
+    batches_of,
     embed,
+    initialise,
+    initialise_classifiers,
     start_from_features,
     train,
 )
@@ -47,6 +51,8 @@ OnStep = Callable[[int, int], None]
 _PROBE_STEPS = 3
 # Below so many images exporting the network takes longer than running it as it is.
 _ENGINE_ROWS = 512
+# Made-up items of a class: more than any rule draws of one.
+_STAND_INS = 256
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,7 @@ class TrainedModel:
     _embedder: Embedder
     _bench: Workbench
     _settings: TrainingSettings
+    _moments: Moments | None = None
 
     def embed(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Embeddings float32 [n, d] of rows of the data set."""
@@ -95,7 +102,8 @@ class TrainedModel:
 
         A whole network over many images runs in an inference engine, as feature extraction does.
         """
-        if self._settings.mode == "head" or len(rows) < _ENGINE_ROWS:
+        on_vectors = self._settings.mode == "head" or self._bench.preprocessing is None
+        if on_vectors or len(rows) < _ENGINE_ROWS:
             return embed(self._embedder, source, rows, self._bench.fabric(self._settings))
         batches = source.evaluation_batches(rows)
         first = next(batches)
@@ -105,27 +113,39 @@ class TrainedModel:
         blocks = [engine.run(batch) for batch in itertools.chain([first], batches)]
         return np.concatenate([np.asarray(block, np.float32) for block in blocks])
 
+    @property
+    def method(self) -> Method:
+        """What was trained."""
+        return self._method
+
     def learns(self, shots: int) -> bool:
         """Whether the model goes on learning from so many images a class."""
         adaptation = self._method.adaptation()
-        return adaptation is not None and adaptation.steps > 0 and shots >= adaptation.minimum_shots
+        return adaptation is not None and adaptation.learns(shots)
 
-    @property
-    def decider(self) -> str | None:
-        """The classifier on embeddings that the method names for itself, without learning on."""
+    def decider(self, shots: int) -> str | None:
+        """The classifier on embeddings that the method names for itself, where it does not learn on."""
         adaptation = self._method.adaptation()
-        return adaptation.predictor if adaptation is not None and not adaptation.steps else None
+        if adaptation is None or adaptation.learns(shots) or adaptation.predictor == "classifier":
+            return None
+        return adaptation.predictor
 
     def adapted(
-        self, support: NDArray[np.int64], labels: NDArray[np.int64], *, shots: int, seed: int
+        self,
+        support: NDArray[np.int64],
+        labels: NDArray[np.int64],
+        *,
+        seed: int,
+        adaptation: Adaptation | None = None,
     ) -> AdaptedModel:
         """A copy adapted to a support set.
 
         Args:
             support: int64 [s], rows of the data set.
             labels: int64 [s], their classes as 0..C-1.
+            adaptation: None for the method's own.
         """
-        adaptation = self._method.adaptation_or_error()
+        chosen = adaptation or self._method.adaptation_or_error()
         source, fabric = self._bench.source(self._settings), self._bench.fabric(self._settings)
         embedder, terms = adapt(
             self._embedder,
@@ -136,8 +156,10 @@ class TrainedModel:
             self._settings,
             fabric,
             seed=seed,
+            adaptation=chosen,
+            moments=self._moments,
         )
-        return AdaptedModel(embedder, terms, source, fabric, adaptation.predictor)
+        return AdaptedModel(embedder, terms, source, fabric, chosen.predictor)
 
     def save(self, path: Path) -> None:
         """Write the weights as safetensors."""
@@ -190,14 +212,27 @@ def train_cell(
     seed_all(derived_seed("weights", seed))
     embedder = _fresh(method, bench, settings, len(items.class_names))
     terms = method.terms(embedder.dims(len(items.class_names)))
-    if settings.head_start == "projection":
-        start_from_features(embedder.head, np.asarray(bench.features[items.rows]))
+    if settings.initialisation != "backbone":
+        initialise(embedder, settings.initialisation)
+        initialise_classifiers(terms.values(), settings.initialisation)
+    elif settings.head_start == "projection" and method.learns_from_source:
+        features = np.asarray(bench.features[items.rows])
+        start_from_features(embedder.head, features, settings.input_length)
     fabric = fabric or bench.fabric(settings)
+    if not method.learns_from_source:
+        return TrainedModel(0, method, fabric.to_device(embedder).eval(), bench, settings)
     source, scores = _opened(rule, split, items, bench.source(settings), fabric)
     trained = train(
         embedder,
         terms,
-        Feed(source, items.rows, items.labels, method.batches(), settings.batch_size, seed),
+        Feed(
+            source,
+            items.rows,
+            items.labels,
+            batches_of(method, settings),
+            settings.batch_size,
+            seed,
+        ),
         settings.at_rate(method.learning_rate_factor),
         fabric,
         selection=Selection(rule, scores),
@@ -205,7 +240,9 @@ def train_cell(
         on_step=(lambda done: on_step(done, settings.steps)) if on_step else None,
         log=log,
     )
-    return TrainedModel(trained.kept_step, method, embedder, bench, settings)
+    return TrainedModel(
+        trained.kept_step, method, embedder, bench, settings, _moments=trained.moments
+    )
 
 
 def trained_before(
@@ -260,7 +297,7 @@ def _opened(
 
 @dataclass(frozen=True)
 class _SplitScores:
-    """MAP@R of the model as it stands, on what a rule may look at."""
+    """MAP@R, or Recall@1, of the model as it stands, on what a rule may look at."""
 
     _source: ItemSource
     _val: Items
@@ -268,15 +305,18 @@ class _SplitScores:
     _fabric: Fabric
 
     def validation(self, model: nn.Module) -> float:
-        return self._map_at_r(model, self._val)
+        return self._score(model, self._val, "map_at_r")
+
+    def validation_recall(self, model: nn.Module) -> float:
+        return self._score(model, self._val, "recall_at_1")
 
     def training(self, model: nn.Module) -> float:
-        return self._map_at_r(model, self._train)
+        return self._score(model, self._train, "map_at_r")
 
-    def _map_at_r(self, model: nn.Module, items: Items) -> float:
+    def _score(self, model: nn.Module, items: Items, metric: str) -> float:
         embeddings = embed(model, self._source, items.rows, self._fabric)
-        report = evaluate(embeddings, items.labels, metrics=["map_at_r"])
-        return float(report.metrics["map_at_r"])
+        report = evaluate(embeddings, items.labels, metrics=[metric])
+        return float(report.metrics[metric])
 
 
 @dataclass(frozen=True)
@@ -286,7 +326,7 @@ class _OracleScores(_SplitScores):
     _test: Items
 
     def test(self, model: nn.Module) -> float:
-        return self._map_at_r(model, self._test)
+        return self._score(model, self._test, "map_at_r")
 
 
 class _RandomInputs:
@@ -305,30 +345,36 @@ class _RandomInputs:
         raise NotImplementedError
 
 
+def stand_in_labels(method: Method, size: int) -> NDArray[np.int64]:
+    """Classes of made-up items that a batch of ``size`` can be drawn from, whatever the rule."""
+    classes = max(2, size // method.images_per_class)
+    each = max(2 * method.images_per_class, min(size, _STAND_INS))
+    return np.arange(classes * each, dtype=np.int64) % classes
+
+
 def seconds_a_step(
     method: Method, settings: TrainingSettings, trunk: nn.Module, feature_dim: int, shape: Any
 ) -> float:
     """Time of one update on random inputs of ``shape``, from a few real ones on the processor."""
-    classes = max(2, settings.batch_size // method.images_per_class)
-    labels = np.arange(settings.batch_size * 2, dtype=np.int64) % classes
+    labels = stand_in_labels(method, settings.batch_size)
+    classes = int(labels.max()) + 1
     dims = Dims(feature_dim, settings.embedding_dim or feature_dim, classes)
     source = _RandomInputs(tuple(shape), len(labels))
     marks: list[float] = []
     train(
         Embedder.of(method, trunk, dims, settings),
         method.terms(dims),
-        Feed(source, np.arange(len(labels)), labels, method.batches(), settings.batch_size, 0),
+        Feed(
+            source,
+            np.arange(len(labels)),
+            labels,
+            batches_of(method, settings),
+            settings.batch_size,
+            0,
+        ),
         settings.model_copy(update={"steps": _PROBE_STEPS}),
         Fabric(accelerator="cpu", devices=1),
         on_step=lambda _: marks.append(time.perf_counter()),
     )
     # the first step pays for set-up, the later ones are the rule
     return (marks[-1] - marks[0]) / (len(marks) - 1)
-
-
-def adaptation_steps(method: Method, shots: int) -> int:
-    """Updates that adapting to one support set takes."""
-    adaptation = method.adaptation()
-    if adaptation is None or shots < adaptation.minimum_shots:
-        return 0
-    return adaptation.steps

@@ -13,6 +13,7 @@ from torch import nn
 
 from oodml.core.errors import IntegrityError, UsageError
 from oodml.datasets import ClassDataset, load_dataset
+from oodml.datasets.resized import resized_images
 from oodml.features.engines.precision import fabric_of
 from oodml.features.preprocessing import Preprocessing
 from oodml.features.registry import create_backbone
@@ -23,7 +24,14 @@ from oodml.runs.plan.settings import Setting
 from oodml.runs.plan.split import ItemTable, Split
 from oodml.shift import Ladder
 from oodml.shift.ladder.file import read_ladder
-from oodml.training import AugmentedImages, CachedFeatures, ItemSource, TrainingSettings
+from oodml.training import (
+    AugmentedImages,
+    CachedFeatures,
+    ItemSource,
+    PlainImages,
+    TrainingSettings,
+)
+from oodml.training.augmentation import Augmentation, augmentation_of
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class Workbench:
     device: str
     weights_sha256: str
     devices: int = 1
-    _sources: dict[tuple[float, bool], AugmentedImages] = field(default_factory=dict, repr=False)
+    _sources: dict[tuple[Augmentation, int], ItemSource] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(
@@ -98,11 +106,30 @@ class Workbench:
         if settings.mode == "head":
             return CachedFeatures(self.features)
         if self.preprocessing is None:
-            raise UsageError('training.mode "network" needs a backbone on images; use "head"')
-        key = (settings.min_crop, settings.flip)
+            return CachedFeatures(self._network_vectors())
+        key = augmentation_of(settings), settings.store
         if key not in self._sources:
-            self._sources[key] = AugmentedImages(self.dataset, self.preprocessing, *key)
+            self._sources[key] = self._images(self.preprocessing, *key)
         return self._sources[key]
+
+    def _images(
+        self, preprocessing: Preprocessing, augmentation: Augmentation, store: int
+    ) -> ItemSource:
+        """Small images that nothing augments come from memory; others are decoded each time."""
+        if not augmentation.varies and PlainImages.fits_in_memory(len(self.dataset), preprocessing):
+            return PlainImages(self.dataset, preprocessing)
+        kept = resized_images(self.dataset, store, preprocessing.interpolation) if store else None
+        return AugmentedImages(self.dataset, preprocessing, augmentation, kept)
+
+    def _network_vectors(self) -> NDArray[np.float32]:
+        """What a network on vectors takes: the data set's own, which nothing augments."""
+        if not create_backbone(self.setting.backbone).is_network_on_vectors:
+            raise UsageError(
+                f'training.mode "network" needs a backbone with layers; {self.setting.backbone!r} '
+                'has none: use mode "head", or a network on vectors'
+            )
+        assert self.dataset.vectors is not None
+        return self.dataset.vectors
 
     def trunk(self, settings: TrainingSettings) -> nn.Module:
         """What is below the head: a fresh backbone in mode "network", else nothing.

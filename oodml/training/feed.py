@@ -60,7 +60,8 @@ class Feed:
         if rule.views > 1 and not source.augments:
             raise UsageError(
                 f"batch rule {rule.name!r} shows {rule.views} views of each image, but cached "
-                'features have no views; use training.mode "network"'
+                'features have no views; use training.mode "network" (and an augmentation other '
+                'than "none")'
             )
         self.source = source
         self.items = items

@@ -25,6 +25,7 @@ from oodml.training.failing import TrainingFailed, not_finite
 from oodml.training.feed import Batch, Feed
 from oodml.training.log import TrainingLog
 from oodml.training.model import Embedder, Parts
+from oodml.training.moments import Moments, moments_of, put_moments
 from oodml.training.optimisers import Updates
 from oodml.training.resuming import Resumable
 from oodml.training.selection import Selection
@@ -36,10 +37,12 @@ __all__ = ["Trained", "TrainingFailed", "check_needs", "train"]
 
 @dataclass(frozen=True)
 class Trained:
-    """How a run ended: updates made, and the step whose weights were kept (None: the last)."""
+    """How a run ended: updates made, the step whose weights were kept (None: the last), and the
+    optimiser's moments after the last update."""
 
     steps: int
     kept_step: int | None
+    moments: Moments | None = None
 
 
 def train(
@@ -54,6 +57,7 @@ def train(
     checkpoint: Checkpoint | None = None,
     on_step: Callable[[int], None] | None = None,
     log: TrainingLog | None = None,
+    moments: Moments | None = None,
 ) -> Trained:
     """Train ``model`` and ``terms`` in place for at most ``settings.steps`` updates.
 
@@ -68,6 +72,7 @@ def train(
         selection: which weights are kept and when to stop; None keeps the last. The leading process
             scores.
         checkpoint, log, on_step: of the leading process; on_step is called with the steps done.
+        moments: the optimiser's state to begin with, as `Trained.moments` of another training.
 
     Raises:
         UsageError: a term or a setting needs what this run does not have.
@@ -75,6 +80,8 @@ def train(
     """
     check_needs(terms, model)
     run = _Run(model, terms, feed, settings, fabric, parts, selection, log)
+    if moments is not None:
+        put_moments(run.updates.optimizer, model, moments)
     norms = model.trained_norms() if run.processes.several and parts == "all" else []
     with arithmetic(settings, model.trunk), shared_batch_norm(norms) if norms else nullcontext():
         try:
@@ -85,7 +92,7 @@ def train(
         run.log.end()
     model.eval()
     run.summands.eval()
-    return Trained(done, run.kept())
+    return Trained(done, run.kept(), moments_of(run.updates.optimizer, model))
 
 
 class _Run:
@@ -111,7 +118,7 @@ class _Run:
         self._settings, self._fabric, self._selection = settings, fabric, selection
         self._trains_trunk = parts == "all" and model.trains_trunk
         self._needs: frozenset[str] = frozenset().union(*(one.needs for one in terms.values()))
-        self._updates = Updates(model, terms, settings, fabric, self.processes, parts)
+        self.updates = Updates(model, terms, settings, fabric, self.processes, parts)
         self._trunk = TrunkPass(
             model,
             fabric,
@@ -125,7 +132,7 @@ class _Run:
     def steps(self, checkpoint: Checkpoint | None, on_step: Callable[[int], None] | None) -> int:
         """Train to the end; the number of steps done."""
         state = Resumable(
-            self._model, self.summands, self._updates, self._selection, self.log, self.processes
+            self._model, self.summands, self.updates, self._selection, self.log, self.processes
         )
         start, stopped = state.restore(checkpoint)
         done, total = start, self._settings.steps
@@ -175,7 +182,7 @@ class _Run:
     def _step(self, batch: Batch) -> None:
         # for dropout, and whatever a loss draws from
         seed_all(derived_seed("step", self._feed.seed, batch.number))
-        self._updates.begin(batch.number)
+        self.updates.begin(batch.number)
         step, back = self._seen(batch)
         for term in self._terms.values():
             term.before_update(step)
@@ -187,17 +194,17 @@ class _Run:
         total = loss.item()
         if not math.isfinite(total):
             known = {"model": self._model, "term": self.summands}
-            rates = self._updates.rates
+            rates = self.updates.rates
             raise not_finite(step, values, total, self._last, rates, known)
         self._last = total
-        self._updates.optimizer.zero_grad()
+        self.updates.optimizer.zero_grad()
         self._fabric.backward(loss)
         back()
-        self._updates.update()
+        self.updates.update()
         for term in self._terms.values():
             term.after_update(self._model, step)
         if self.log.due(batch.number + 1, len(step.labels)):
-            self.log.add(batch.number + 1, step, values, self._terms, self._updates.rates)
+            self.log.add(batch.number + 1, step, values, self._terms, self.updates.rates)
 
     def _seen(self, batch: Batch) -> tuple[Step, Callable[[], None]]:
         """The step as terms see it, and what takes its gradients into the trunk."""

@@ -58,7 +58,7 @@ class Embedder(nn.Module):
         settings: TrainingSettings | None = None,
     ) -> Embedder:
         """With the method's head; its weights come from torch's generator as it stands."""
-        head = method.head(dims)
+        head = method.whole_head(dims)
         if settings is None:
             return cls(trunk, head, dims.features, dims.embedding)
         return cls(
@@ -124,11 +124,13 @@ def embed(
     embedder: nn.Module, source: ItemSource, indices: NDArray[np.int64], fabric: Fabric
 ) -> NDArray[np.float32]:
     """Embeddings float32 [n, d] of the items, un-augmented, in evaluation mode."""
-    was_training = embedder.training
+    # module by module: a trunk in evaluation mode below a head that trains must stay so
+    modes = [(module, module.training) for module in embedder.modules()]
     embedder.eval()
     blocks = []
     with torch.inference_mode(), fabric.autocast():
         for inputs in source.evaluation_batches(indices):
             blocks.append(embedder(fabric.to_device(inputs)).float().cpu().numpy())
-    embedder.train(was_training)
+    for module, training in modes:
+        module.training = training
     return np.concatenate(blocks) if blocks else np.zeros((0, 0), dtype=np.float32)

@@ -20,6 +20,10 @@ class Scores(Protocol):
         """On the validation side of the split."""
         ...
 
+    def validation_recall(self, model: nn.Module) -> float:
+        """Recall@1 on the validation side, every item against all others of it."""
+        ...
+
     def training(self, model: nn.Module) -> float:
         """On what is trained on."""
         ...

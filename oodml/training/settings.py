@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from oodml.core.fields import Flag, Number, Whole
+from oodml.features.preprocessing import MOST_PIXELS
 
 # More would not fit in memory: a batch has a matrix of all its pairs, a head one of its columns.
 MOST_ITEMS = 16_384
@@ -52,6 +53,11 @@ class TrainingSettings(BaseModel):
         description="what the head begins as: the features themselves (their leading principal "
         "directions where the embedding is narrower), or random weights",
     )
+    initialisation: Literal["backbone", "torch", "xavier", "normal", "normal-biases"] = Field(
+        "backbone",
+        description="weights a network begins with: the backbone's own, or others for every cell; "
+        "the head is then drawn alike, whatever head_start says",
+    )
     input_length: Number = Field(
         0.0, ge=0, description="features are scaled to this length; 0 leaves them as they are"
     )
@@ -80,6 +86,24 @@ class TrainingSettings(BaseModel):
     )
     freeze_batch_norm: Flag = Field(True, description="backbone batch norm stays as pretrained")
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    augmentation: str = Field(
+        "random-resized-crop", description="recipe of the training views of images, mode network"
+    )
+    augmentation_options: dict[str, Any] = Field(
+        default_factory=dict, description="parameters of another recipe than the default"
+    )
+    store: Whole = Field(
+        0,
+        ge=0,
+        le=MOST_PIXELS,
+        description="short side of images resized beforehand that views are cut from; 0: decode each time",
+    )
+    batch_rule: str = Field(
+        "method", description="which items an update sees; by default the method's own rule"
+    )
+    batch_rule_options: dict[str, Any] = Field(
+        default_factory=dict, description="parameters of the batch rule"
+    )
     micro_batch: Whole = Field(
         0,
         ge=0,
@@ -107,6 +131,19 @@ class TrainingSettings(BaseModel):
     def _growing(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if list(value) != sorted(set(value)) or (value and value[0] < 1):
             raise ValueError("expected growing whole numbers of at least 1")
+        return value
+
+    @field_validator("min_crop", "flip")
+    @classmethod
+    def _of_the_default_recipe(cls, value: Any, info: ValidationInfo) -> Any:
+        """They would have no effect on the views of a recipe that has values of its own."""
+        fields, recipe = cls.model_fields, info.data.get("augmentation")
+        changed = value != fields[str(info.field_name)].default
+        if changed and recipe not in (None, fields["augmentation"].default):
+            raise ValueError(
+                f"belongs to augmentation {fields['augmentation'].default!r}; give {recipe!r} its "
+                "own in augmentation_options"
+            )
         return value
 
     def identity(self) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def test_options_have_defaults_and_descriptions(capsys: pytest.CaptureFixture[st
         assert {k: o["default"] for k, o in options.items()} == generator().parameters
         assert all(one["description"] for one in options.values())
     rules = json.loads(output(capsys, "rules", "list", "--json"))
-    assert set(rules) == {"selection", "batch"}
+    assert set(rules) == {"selection", "batch", "augmentation"}
     assert rules["selection"]["best-val"]["options"]["patience"]["default"] is None
     assert "m-per-class" in rules["batch"]
     shown = output(capsys, "generators", "show", "target")

@@ -45,6 +45,7 @@ def check_loss(
     *,
     miner: Any = None,
     gradient_at_duplicates: bool = False,
+    finite_differences: bool = True,
 ) -> None:
     """Value and gradients of a loss against ``reference``, to 1e-6, on every batch above.
 
@@ -55,6 +56,8 @@ def check_loss(
         miner: as the method's, must be deterministic here.
         gradient_at_duplicates: compare gradients where rows coincide too; not where a formula has
             a corner there (a distance that is not squared, a maximum of equals).
+        finite_differences: the gradient is the slope of the value; not where a formula holds a part
+            of itself fixed.
     """
     for name, rows, labels in hard_batches():
         torch.manual_seed(0)
@@ -65,7 +68,9 @@ def check_loss(
         expected = reference(leaf, labels.tolist(), loss)
         wanted = torch.autograd.grad(expected + 0 * leaf.sum(), [leaf, *own], allow_unused=True)
         assert torch.isfinite(value), name
-        assert float(value) == pytest.approx(float(expected), rel=TOLERANCE, abs=TOLERANCE), name
+        assert float(value) == pytest.approx(
+            float(expected.detach()), rel=TOLERANCE, abs=TOLERANCE
+        ), name
         for found, one in zip(gradients, wanted, strict=True):
             assert torch.isfinite(found).all(), name
             if name != "duplicates" or gradient_at_duplicates:
@@ -73,7 +78,8 @@ def check_loss(
                 torch.testing.assert_close(
                     found, target, rtol=TOLERANCE, atol=TOLERANCE, msg=lambda m, n=name: f"{n}: {m}"
                 )
-    _check_finite_differences(make, miner)
+    if finite_differences:
+        _check_finite_differences(make, miner)
     _check_degenerate(make, miner)
 
 

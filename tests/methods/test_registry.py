@@ -118,6 +118,55 @@ class TestWrappers:
         assert isinstance(create_method("twice-triplet"), Twice)
         assert list(create_method("twice-triplet").terms(Dims(4, 4, 2))) == ["loss", "twice/loss"]
 
+    def test_a_wrappers_name_alone_is_a_method(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        create_method("sec-triplet")
+        monkeypatch.setattr(registry._wrappers, "_entries", dict(registry._wrappers._entries))
+
+        @oodml.methods.register_wrapper("as-usual")
+        class AsUsual(Wrapper):
+            """Adds the method's terms once more."""
+
+            source = "a test"
+            alone_around = "triplet"
+            useful_with = ("triplet", "classification")
+            weight = Parameter(1.0, "unused")
+
+            def extra_terms(self, dims: Dims) -> dict:
+                return self.base.terms(dims)
+
+        listed = [name for name in oodml.list_methods() if "as-usual" in name]
+        assert listed == ["as-usual", "as-usual-classification"]
+        made = [
+            create_method("as-usual", weight=2.0, margin=0.3),
+            create_method("as-usual-triplet", weight=2.0, margin=0.3),
+            create_method("triplet", margin=0.3, regularizers=[{"as-usual": {"weight": 2.0}}]),
+        ]
+        for one in made:
+            assert one == made[0]
+            assert one.key == made[0].key
+            assert one.label == "as-usual (margin=0.3, as_usual_weight=2)"
+        assert create_method("sec-as-usual") == create_method("sec-as-usual-triplet")
+        assert create_method("as-usual-sec-triplet").name == "as-usual-sec-triplet"
+        with pytest.raises(UsageError, match="did you mean 'margin'"):
+            create_method("as-usual", margn=1.0)
+
+    def test_a_wrappers_name_alone_is_none_where_its_method_is_not_there(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        create_method("sec-triplet")
+        monkeypatch.setattr(registry._wrappers, "_entries", dict(registry._wrappers._entries))
+
+        @oodml.methods.register_wrapper("homeless")
+        class Homeless(Wrapper):
+            """Around nothing there is."""
+
+            alone_around = "no-such-method"
+
+        assert "homeless" not in oodml.list_methods()
+        for name in ("homeless", "sec"):
+            with pytest.raises(UsageError, match=f"unknown method '{name}'"):
+                create_method(name)
+
     @pytest.mark.parametrize(
         ("entry", "message"),
         [
@@ -144,7 +193,7 @@ class TestPresets:
 
     def test_a_preset_has_the_papers_values(self) -> None:
         preset = load_preset("sec/cub200/triplet")
-        assert preset.create() == create_method("triplet", margin=1.0)
+        assert preset.create() == create_method("triplet", margin=1.0, head_batch_norm=True)
         assert preset.training_values["learning_rate"] == 0.5e-5
         assert preset.training["milestones"].certainty == "read"
         assert "sec/cub200/triplet" in presets_of("triplet")

@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 import oodml
 from oodml.core.errors import UsageError
 from oodml.methods import Dims, Method, Step
-from oodml.methods.builtin.diva import discriminative_pairs, intra_pairs, shared_pairs
-from oodml.methods.terms.decorrelation import Decorrelation
 from oodml.methods.terms.histogram import HistogramLoss
 from oodml.methods.terms.softmax import SoftmaxLoss
 
@@ -252,117 +250,6 @@ def test_simclr_is_nt_xent_over_two_views(temperature: float) -> None:
     method = oodml.create_method("simclr", temperature=temperature)
     (term,) = method.terms(Dims(7, 7, 5)).values()
     assert term(step).item() == pytest.approx(nt_xent_reference(rows, items, temperature), rel=1e-4)
-
-
-def divergence_reference(teacher: np.ndarray, student: np.ndarray, t: float) -> float:
-    a, b = unit(teacher.astype(np.float64)), unit(student.astype(np.float64))
-    total = 0.0
-    for i in range(len(a)):
-        others = [j for j in range(len(a)) if j != i]
-        p = np.exp([a[i] @ a[j] / t for j in others])
-        q = np.exp([b[i] @ b[j] / t for j in others])
-        p, q = p / p.sum(), q / q.sum()
-        total += float(np.sum(p * np.log(p / q)))
-    return t**2 * total / len(a)
-
-
-@pytest.mark.parametrize("temperature", [0.2, 1.0])
-def test_s2sd_is_half_the_losses_and_the_divergences(temperature: float) -> None:
-    rows, labels = batch(2)
-    tensor = torch.from_numpy(rows)
-    method = oodml.create_method(
-        "s2sd-triplet", widths=(9, 11), weight=3.0, feature_weight=2.0, temperature=temperature
-    )
-    terms = method.terms(Dims(7, 7, 5))
-    embedding = torch.from_numpy(batch(8)[0])
-    step = step_of(tensor, torch.from_numpy(labels), heads={"embedding": embedding})
-    expected = 0.5 * triplet_reference(embedding.numpy(), labels, 1.0)
-    for width in (9, 11):
-        target = terms[f"s2sd/branch_{width}"].target(tensor).detach().numpy()
-        expected += 0.25 * triplet_reference(target, labels, 1.0)
-        expected += 1.5 * divergence_reference(target, embedding.numpy(), temperature)
-    expected += 2.0 * divergence_reference(rows, embedding.numpy(), temperature)
-    found = sum(term(step).item() for term in terms.values())
-    assert found == pytest.approx(expected, rel=1e-4)
-
-
-def test_s2sd_teaches_only_after_its_delay() -> None:
-    rows, labels = (torch.from_numpy(one) for one in batch(2))
-    method = oodml.create_method("s2sd-triplet", widths=(9,), delay=5)
-    terms = method.terms(Dims(7, 7, 5))
-    embedding = torch.randn(15, 7)
-    early, late = (
-        terms["s2sd/features"](step_of(rows, labels, number=n, heads={"embedding": embedding}))
-        for n in (4, 5)
-    )
-    assert early.item() == 0
-    assert late.item() > 0
-
-
-def test_s2sd_goes_around_methods_on_one_embedding_only() -> None:
-    with pytest.raises(UsageError, match="s2sd cannot be put around 'diva'"):
-        oodml.create_method("s2sd-diva")
-
-
-def test_the_uniform_priors_adversary_is_trained_by_itself_alone() -> None:
-    rows, labels = (torch.from_numpy(one) for one in batch(2))
-    method = oodml.create_method(
-        "uniform-prior-triplet", on="embedding", every=2, chunk=3, latent=4, weight=0.5
-    )
-    term = method.terms(Dims(7, 7, 5))["uniform-prior/adversary"]
-    assert term.groups() == []
-    before = [p.detach().clone() for p in term.discriminator.parameters()]
-    term.before_update(step_of(rows, labels, number=1))
-    assert all(
-        torch.equal(a, b) for a, b in zip(before, term.discriminator.parameters(), strict=True)
-    )
-    term.before_update(step_of(rows, labels, number=2))
-    assert any(
-        not torch.equal(a, b) for a, b in zip(before, term.discriminator.parameters(), strict=True)
-    )
-    # two whole pieces of 3 columns; the seventh is left out
-    pieces = rows[:, :6].reshape(-1, 3)
-    scores = term.discriminator(pieces).detach().numpy().astype(np.float64)
-    expected = 0.5 * np.mean(np.log1p(np.exp(-scores)))
-    assert term(step_of(rows, labels)).item() == pytest.approx(expected, rel=1e-5)
-
-
-def test_decorrelation_moves_the_map_and_the_embeddings_apart() -> None:
-    term = Decorrelation("a", "b", 4, 5, weight=2.0)
-    heads = {
-        name: torch.randn(6, width, requires_grad=True) for name, width in (("a", 4), ("b", 5))
-    }
-    step = step_of(torch.zeros(6, 1), torch.zeros(6, dtype=torch.int64), heads=heads)
-    loss = term(step)
-    u = unit(heads["a"].detach().numpy().astype(np.float64))
-    v = torch.from_numpy(unit(heads["b"].detach().numpy().astype(np.float64))).float()
-    r = unit(term.map(v).detach().numpy().astype(np.float64))
-    assert loss.item() == pytest.approx(-2.0 * np.mean((u * r) ** 2), rel=1e-4)
-    loss.backward()
-    with torch.no_grad():
-        small = 1e-2
-        moved_map = [p - small * p.grad for p in term.map.parameters()]
-        moved = {name: one - 10 * small * one.grad for name, one in heads.items()}
-        away = term(step_of(torch.zeros(6, 1), step.labels, heads=moved))
-        for parameter, new in zip(term.map.parameters(), moved_map, strict=True):
-            parameter.copy_(new)
-        nearer = term(step)
-    assert nearer < loss, "the map learns to agree"
-    assert away > loss, "the embeddings learn to make it fail"
-
-
-def test_diva_triplets_come_from_where_they_should() -> None:
-    labels = torch.tensor([0, 0, 0, 1, 1, 2])
-    same = labels[:, None] == labels[None, :]
-    positive, negative = discriminative_pairs(labels)
-    assert not positive.diagonal().any()
-    assert (positive <= same).all()
-    assert not (negative & same).any()
-    for mask in shared_pairs(labels):
-        assert not (mask & same).any()
-    for mask in intra_pairs(labels):
-        assert (mask <= same).all()
-        assert not mask.diagonal().any()
 
 
 class TestSphericalConstraint:

@@ -30,7 +30,8 @@ METHODS = ["frozen", "whitening", "triplet", "diva", "s2sd-multi-similarity"]
 def head_run(tmp_path: Path, vector_data: str) -> Path:
     """A finished benchmark on vectors with a method of every kind of head."""
     training = {"steps": 5, "batch_size": 24, "embedding_dim": 8}
-    methods = [{"name": name} for name in METHODS]
+    on_vectors = {"s2sd-multi-similarity": {"pooled": False}}  # they have no feature maps
+    methods = [{"name": name, **on_vectors.get(name, {})} for name in METHODS]
     spec = {**SMALL, "training": training, "methods": methods, "levels": [1], "tasks": RETRIEVAL}
     run(spec, tmp_path / "run", executor="serial")
     return tmp_path / "run"

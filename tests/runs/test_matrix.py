@@ -210,7 +210,8 @@ def test_presets_and_regularizers_of_a_spec(vector_data: str) -> None:
     [
         ({"name": "simclr"}, "needs views"),
         ({"name": "uniform-prior-triplet"}, "needs a backbone that is trained"),
-        ({"name": "s2sd-triplet", "pooled": True}, "needs feature maps"),
+        ({"name": "s2sd-triplet"}, "needs feature maps"),
+        ({"name": "uniform-prior"}, "needs a backbone that is trained"),
         ({"preset": "sec/cub200/triplt"}, "did you mean sec/cub200/triplet"),
         ({"preset": "sec/cub200/triplet", "name": "frozen"}, "is of method 'triplet'"),
         ({"name": "triplet", "regularizers": [{"sek": {}}]}, "did you mean sec"),

@@ -53,7 +53,7 @@ EVERYTHING: dict[str, Any] = {
         {"name": "sec-triplet", "eta": 0.1, "images_per_class": 4},
         {"name": "triplet", "regularizers": [{"sec": {"weight": 0.5}}]},
         {"preset": "sec/cub200/triplet"},
-        {"name": "s2sd-triplet", "widths": [16, 32]},
+        {"name": "s2sd-triplet", "widths": [16, 32], "pooled": False},
         {"name": "weight-transfer", "adaptation_steps": 2},
     ],
 }  # fmt: skip

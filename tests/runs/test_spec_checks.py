@@ -126,7 +126,7 @@ HERE: list[tuple[dict[str, Any], str]] = [
     ({"features": {"backbone": "resnet50.nothing"}}, "features: .* timm has no tag 'nothing'"),
     ({"ladder": {"path": "gone"}}, r"ladder\.path: .*gone: no such file"),
     (_task("k-shot", shots=[7]), r"tasks\.0\.shots: the ladder has no 7-shot episodes"),
-    ({"methods": [{"name": "s2sd-triplet", "widths": [10**9]}]}, r"methods\.0: .* GiB"),
+    ({"methods": [{"name": "s2sd-triplet", "widths": [10**9], "pooled": False}]}, r"methods\.0: .* GiB"),
 ]  # fmt: skip
 
 

@@ -29,9 +29,12 @@ ROOT = Path(__file__).resolve().parents[2]
 ROWS, CLASSES, SIDE = 48, 6, 12
 LABELS = np.repeat(np.arange(CLASSES), ROWS // CLASSES)
 OPTIONS: dict[str, dict[str, object]] = {
-    "s2sd-multi-similarity": {"widths": (9, 11), "pooled": True},
-    "uniform-prior-multi-similarity": {"every": 2, "chunk": 4, "latent": 5},
+    "s2sd": {"widths": (9, 11)},
+    "s2sd-multi-similarity": {"widths": (9, 11), "pooled": False, "feature_delay": 9},
+    "uniform-prior": {"every": 2, "chunk": 4, "latent": 5},
+    "uniform-prior-multi-similarity": {"every": 5, "chunk": 4, "latent": 5},
     "diva": {"queue": 40},
+    "sec-multi-similarity": {"head_batch_norm": True, "sec_momentum": 0.3},
     "sec-s2sd-triplet": {"widths": (9, 11)},
 }
 NAMES = [
@@ -153,7 +156,7 @@ def test_every_method_moves_trunk_and_head_and_stays_finite(name: str) -> None:
 def test_training_helps_retrieval(name: str) -> None:
     # with few images the discriminative branch must lead the four, or the others drown it
     diva = {"decorrelation": 1.0, "alpha": 0.05, "discriminative_weight": 2.0, "other_weight": 0.5}
-    options = {"s2sd-triplet": {"widths": (16,)}, "diva": diva}
+    options = {"s2sd-triplet": {"widths": (16,), "pooled": False}, "diva": diva}
     method = create_method(name, **options.get(name, {}))
     scores = []
     for steps in (1, 60):
@@ -175,7 +178,7 @@ def test_training_helps_retrieval(name: str) -> None:
     ("name", "options", "message"),
     [
         ("uniform-prior-triplet", {}, "needs a backbone that is trained"),
-        ("s2sd-triplet", {"pooled": True}, "needs feature maps"),
+        ("s2sd-triplet", {}, "needs feature maps"),
         ("simclr", {}, "cached features have no views"),
     ],
 )
@@ -208,4 +211,4 @@ def test_the_loop_knows_no_method() -> None:
 
 def test_presets_on_images_need_what_they_say() -> None:
     for name in list_presets():
-        assert load_preset(name).create().needs <= {"maps", "views", "trunk"}
+        assert load_preset(name).create().needs <= {"inputs", "maps", "views", "trunk"}

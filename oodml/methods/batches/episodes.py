@@ -25,6 +25,8 @@ class Episodes(BatchRule):
     drawn whatever the batch size.
     """
 
+    roles = True
+
     classes = Parameter(0, "classes of an episode; 0: as many as fit the batch", minimum=0)
     support = Parameter(2, "support items of a class", minimum=1)
     query = Parameter(2, "query items of a class", minimum=1)

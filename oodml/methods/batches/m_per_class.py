@@ -23,14 +23,24 @@ class MPerClass(BatchRule):
 
     Classes are drawn without replacement within a batch (all classes, and a smaller batch, where
     there are fewer), items of a class without replacement where it has enough, else every item
-    once and the rest with replacement. Each batch is drawn afresh.
+    once and the rest with replacement; with ``few`` "skip" a class without enough is left out. Each
+    batch is drawn afresh.
     """
 
     images_per_class = Parameter(4, "images of a class in a batch", minimum=1)
+    few = Parameter(
+        "repeat",
+        "a class with fewer items: repeat some, or skip the class",
+        choices=("repeat", "skip"),
+    )
 
     def open(self, labels: NDArray[np.int64], size: int, seed: int) -> Draw:
         m = self.images_per_class
         items = items_by_class(labels)
+        if self.few == "skip":
+            items = [one for one in items if len(one) >= m]
+        if len(items) < 2:
+            raise UsageError(f"fewer than two classes have {m} items; use few = 'repeat'")
         classes = min(size // m, len(items))
         if classes < 2:
             raise UsageError(

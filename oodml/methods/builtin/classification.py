@@ -16,6 +16,7 @@ class Classification(LossMethod):
     """Cross-entropy over the training classes; the layer below the classifier is the embedding."""
 
     source = "plain softmax classification, the oldest way to an embedding; no paper's values"
+    formula = "L = mean_i -log softmax(W x_i + b)_y"
     version = 2
 
     classifier_learning_rate_factor = Parameter(

@@ -17,7 +17,8 @@ from oodml.methods.term import Term
 class PrototypicalTerm(Term):
     """Cross-entropy of the queries' classes under softmax(-||x - prototype||^2).
 
-    A prototype is the mean of a class's support embeddings, not normalised.
+    A prototype is the mean of a class's support embeddings, not normalised. Without a query the loss
+    is 0.
     """
 
     def forward(self, step: Step) -> Tensor:
@@ -27,9 +28,20 @@ class PrototypicalTerm(Term):
         classes, codes = torch.unique(step.labels, return_inverse=True)
         members = nn.functional.one_hot(codes[support], len(classes)).to(embeddings.dtype)
         prototypes = members.T @ embeddings[support] / members.sum(dim=0)[:, None]
-        queries = embeddings[~support]
-        distances = (queries[:, None] - prototypes[None]).square().sum(dim=2)
-        return nn.functional.cross_entropy(-distances, codes[~support])
+        logits = nearness(embeddings[~support], prototypes)
+        losses = nn.functional.cross_entropy(logits, codes[~support], reduction="none")
+        return losses.sum() / max(1, len(losses))
+
+
+def nearness(queries: Tensor, prototypes: Tensor) -> Tensor:
+    """-|x - p|^2 of queries [q, D] and prototypes [c, D], but for a constant of each row: [q, c].
+
+    The constant does not change a softmax over a row, and without it there is no [q, c, D]. Around
+    the prototypes' mean, so that large embeddings with small differences keep their digits.
+    """
+    centre = prototypes.detach().mean(dim=0)
+    queries, prototypes = queries - centre, prototypes - centre
+    return 2 * queries @ prototypes.T - prototypes.square().sum(dim=1)
 
 
 @register_method("prototypical")
@@ -41,6 +53,10 @@ class Prototypical(Method):
     """
 
     source = "Snell, Swersky, Zemel: Prototypical Networks, NeurIPS 2017; Scott et al. 2018"
+    formula = (
+        "L = mean over queries x of -log[e^(-|x - p_y|^2) / sum_c e^(-|x - p_c|^2)], "
+        "p_c the mean of class c's support embeddings"
+    )
 
     support = Parameter(2, "support images of a class in an episode", minimum=1, search=(1, 10))
     query = Parameter(2, "query images of a class in an episode", minimum=1, search=(1, 10))

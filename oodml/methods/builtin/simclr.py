@@ -1,7 +1,5 @@
 """SimCLR: contrastive learning of two augmented views, without labels."""
 
-import torch
-from pytorch_metric_learning.losses import NTXentLoss
 from torch import Tensor, nn
 
 from oodml.core.parameters import Parameter
@@ -10,8 +8,9 @@ from oodml.methods.batches.two_views import TwoViews
 from oodml.methods.heads.projected import ProjectedHead
 from oodml.methods.method import Method
 from oodml.methods.registry import register_method
-from oodml.methods.step import Dims, Step
+from oodml.methods.step import Dims, Step, full_precision
 from oodml.methods.term import Term
+from oodml.methods.terms.nt_xent import NTXentLoss
 
 
 class ViewContrast(Term):
@@ -22,12 +21,10 @@ class ViewContrast(Term):
 
     def __init__(self, temperature: float) -> None:
         super().__init__()
-        self.loss = NTXentLoss(temperature=temperature)
+        self.loss = NTXentLoss(temperature)
 
     def forward(self, step: Step) -> Tensor:
-        # one code an item, so that the library's "same label" means "view of the same item"
-        codes = torch.unique(step.items, return_inverse=True)[1]
-        value: Tensor = self.loss(step.heads["projection"].float(), codes)
+        value: Tensor = self.loss(full_precision(step.heads["projection"]), step.items)
         return value
 
 
@@ -40,6 +37,11 @@ class SimCLR(Method):
     """
 
     source = "Chen, Kornblith, Norouzi, Hinton: SimCLR, ICML 2020; with SEC: Zhang et al. 2020"
+    formula = (
+        "L = mean over views i, j of one item of -log[e^(s_ij / T) / sum_{k != i} e^(s_ik / T)], "
+        "s cosines of the projections"
+    )
+    loss_outputs = ("projection",)
 
     temperature = Parameter(
         0.5, "of the softmax over similarities", above=0.0, search=(0.05, 1.0), log=True

@@ -1,37 +1,29 @@
 """Weight transfer: train a classifier on the source, fine-tune it on the support set."""
 
-from oodml.core.parameters import Parameter
 from oodml.methods.adaptation import Adaptation
+from oodml.methods.adapted import PAPER, TransferMethod
+from oodml.methods.batches.balanced import Balanced
 from oodml.methods.builtin.classification import Classification
 from oodml.methods.registry import register_method
 
 
 @register_method("weight-transfer")
-class WeightTransfer(Classification):
+class WeightTransfer(TransferMethod, Classification):
     """Softmax on the training classes, then all weights and a new softmax head on the support.
 
-    Adapts for a fixed number of steps, where the paper stops by a rule on the training score.
+    A ReLU stands between the embedding and each classifier. On the support every batch holds all
+    classes, and adapting ends by the paper's rule on the accuracy on the support.
     """
 
-    version = 2
-    source = "WeightAdapt in Scott, Ridgeway, Mozer: Adapted Deep Embeddings, NeurIPS 2018"
+    version = 3
+    source = f"WeightAdapt in {PAPER}"
+    formula = "-log softmax(W relu(f(x)) + b)[y], on the training classes, then on the support"
 
-    adaptation_steps = Parameter(
-        200, "updates on a support set", minimum=1, search=(20, 1000), log=True
-    )
-    adaptation_learning_rate_factor = Parameter(
-        5.0,
-        "times the training learning rate, on a support set",
-        minimum=0.0,
-        search=(0.1, 10.0),
-        log=True,
+    adaptation_learning_rate_factor = TransferMethod.adaptation_learning_rate_factor.with_default(
+        5.0
     )
 
     rectify = True
 
     def adaptation(self) -> Adaptation:
-        return Adaptation(
-            predictor="classifier",
-            steps=self.adaptation_steps,
-            learning_rate_factor=self.adaptation_learning_rate_factor,
-        )
+        return self.adapting(predictor="classifier", batches=Balanced())

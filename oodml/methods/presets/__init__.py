@@ -5,60 +5,25 @@
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from oodml.core.errors import UsageError
 from oodml.core.hints import name_hint
 from oodml.core.values import shown
-from oodml.methods.method import Method
-from oodml.methods.registry import create_method
+from oodml.methods.presets.files import is_file_name, preset_of_file, presets_in
+from oodml.methods.presets.preset import CERTAINTIES, Preset, PresetValue
 
-CERTAINTIES = ("read", "image", "digitised", "unverified", "stand-in")
-
-
-@dataclass(frozen=True)
-class PresetValue:
-    """A value, how certain it is that the paper used it, and where that was seen."""
-
-    value: Any
-    certainty: str
-    source: str
-
-
-@dataclass(frozen=True)
-class Preset:
-    """Values of a method for a data set.
-
-    Attributes:
-        name: ``paper/data set/key``.
-        method: a name that ``create_method`` knows.
-        hyper_parameters, training: values by name; those that are missing keep their defaults.
-        note: what a reader must know, for instance what the sources leave open.
-    """
-
-    name: str
-    method: str
-    hyper_parameters: dict[str, PresetValue]
-    training: dict[str, PresetValue]
-    note: str
-
-    def create(self) -> Method:
-        """The method with the preset's hyper-parameters."""
-        return create_method(self.method, **self.values)
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """Plain hyper-parameters."""
-        return {key: one.value for key, one in self.hyper_parameters.items()}
-
-    @property
-    def training_values(self) -> dict[str, Any]:
-        """Plain training settings."""
-        return {key: one.value for key, one in self.training.items()}
+__all__ = [
+    "CERTAINTIES",
+    "Preset",
+    "PresetValue",
+    "is_file_name",
+    "list_presets",
+    "load_preset",
+    "presets_of",
+]
 
 
 def list_presets() -> list[str]:
@@ -67,7 +32,15 @@ def list_presets() -> list[str]:
 
 
 def load_preset(name: str) -> Preset:
-    """The preset called ``name``; UsageError with near names when there is none."""
+    """The preset called ``name``, or that of a file of the user's: ``path.toml#key``.
+
+    The key may be left out where the file holds one preset.
+
+    Raises:
+        UsageError: an unknown name, with near names; or a file that cannot be read as presets.
+    """
+    if is_file_name(name):
+        return preset_of_file(name)
     if name not in _all():
         raise UsageError(f"unknown preset {shown(name)}; {name_hint(name, _all())}", key="preset")
     return _all()[name]
@@ -83,22 +56,7 @@ def _all() -> dict[str, Preset]:
     root = Path(__file__).parent
     found = {}
     for path in sorted(root.glob("*/*.toml")):
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        for key, table in content.items():
-            name = f"{path.parent.name}/{path.stem}/{key}"
-            found[name] = Preset(
-                name,
-                table["method"],
-                _values(name, table.get("hyper_parameters", {})),
-                _values(name, table.get("training", {})),
-                table.get("note", ""),
-            )
+        folder = f"{path.parent.name}/{path.stem}"
+        for key, one in presets_in(path).items():
+            found[f"{folder}/{key}"] = replace(one, name=f"{folder}/{key}")
     return found
-
-
-def _values(name: str, table: dict[str, dict[str, Any]]) -> dict[str, PresetValue]:
-    values = {key: PresetValue(**entry) for key, entry in table.items()}
-    for key, one in values.items():
-        if one.certainty not in CERTAINTIES:
-            raise UsageError(f"preset {name}: {key} has certainty {one.certainty!r}")
-    return values

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oodml.methods.step import Step
+from oodml.methods.step import Step, full_precision
 from oodml.methods.term import Term
 
 
@@ -32,21 +32,28 @@ class Decorrelation(Term):
 
     Args:
         target, other: outputs of the head, [n, target_width] and [n, other_width].
+        hidden: columns of the map's hidden layer.
     """
 
     def __init__(
-        self, target: str, other: str, target_width: int, other_width: int, weight: float
+        self,
+        target: str,
+        other: str,
+        target_width: int,
+        other_width: int,
+        weight: float,
+        hidden: int = 512,
     ) -> None:
         super().__init__()
         self.target = target
         self.other = other
         self.weight = weight
         self.map = nn.Sequential(
-            nn.Linear(other_width, target_width), nn.ReLU(), nn.Linear(target_width, target_width)
+            nn.Linear(other_width, hidden), nn.ReLU(), nn.Linear(hidden, target_width)
         )
 
     def forward(self, step: Step) -> Tensor:
-        u = _Reversed.apply(F.normalize(step.heads[self.target].float(), dim=1))
-        v = _Reversed.apply(F.normalize(step.heads[self.other].float(), dim=1))
+        u = _Reversed.apply(F.normalize(full_precision(step.heads[self.target]), dim=1))
+        v = _Reversed.apply(F.normalize(full_precision(step.heads[self.other]), dim=1))
         agreement = (u * F.normalize(self.map(v), dim=1)).square().mean()
         return -self.weight * agreement

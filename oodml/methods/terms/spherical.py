@@ -49,14 +49,18 @@ class SphericalConstraint(nn.Module):
         if self.mean_norm.dtype != norms.dtype:
             self.mean_norm = self.mean_norm.to(norms.dtype)
         if self.training or self.mean_norm.isnan():
-            batch_mean = norms.detach().mean()
-            first = self.mean_norm.isnan()
-            moved = torch.lerp(self.mean_norm, batch_mean, self.momentum)
-            # lerp of NaN is NaN even at weight 1, hence the explicit choice
-            mean = batch_mean if first or self.momentum == 1 else moved
+            mean = self._moved(norms.detach().mean())
             if self.training:
                 self.mean_norm.copy_(mean)
         else:
-            mean = self.mean_norm
-        # a copy, so that a later forward's in-place move cannot reach this graph
-        return self.weight * (norms - mean.clone()).square().mean()
+            # a copy, so that a later move of the running mean cannot reach this graph
+            mean = self.mean_norm.clone()
+        return self.weight * (norms - mean).square().mean()
+
+    def _moved(self, batch_mean: Tensor) -> Tensor:
+        """The running mean after a batch."""
+        if self.momentum == 1:
+            return batch_mean
+        moved = torch.lerp(self.mean_norm, batch_mean, self.momentum)
+        # NaN before the first batch; chosen without asking the device
+        return torch.where(moved.isnan(), batch_mean, moved)

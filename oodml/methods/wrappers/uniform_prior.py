@@ -5,21 +5,35 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from oodml.core.errors import UsageError
 from oodml.core.parameters import Parameter
+from oodml.methods.method import Method
 from oodml.methods.registry import register_wrapper
-from oodml.methods.step import Dims, Step
+from oodml.methods.step import Dims, Step, full_precision
 from oodml.methods.term import OwnOptimizer, ParameterGroup, Term
 from oodml.methods.wrapper import Wrapper
+
+# the released code's; the first is lower than usual, as is common for adversaries
+_BETAS = (0.5, 0.999)
 
 
 class UniformAdversary(Term):
     """A discriminator tells rows from draws of U(-1, 1); the rows learn to pass for such draws.
 
-    Rows are the features or embeddings cut into pieces of ``chunk`` columns. Every ``every`` steps
-    the discriminator takes one update of its own Adam; the term is
-    weight * mean softplus(-d(row)), the non-saturating generator loss.
+    Rows r are the features or embeddings [n, W] cut into W // chunk pieces of ``chunk`` columns
+    each (columns left over are not seen), z as many draws, D the sigmoid of the discriminator d:
+
+        discriminator   minimises  mean -log D(z) + mean -log(1 - D(r))
+        term            weight * mean -log D(r)  =  weight * mean softplus(-d(r))
+
+    In the steps 0, every, 2 every, ... the discriminator takes one update of its own Adam before
+    the term is computed; the term's gradient does not reach it.
+
+    The paper states a minimax game of log D; the released code, and this, let the rows minimise
+    -log D(r) instead of log(1 - D(r)): the same fixed point, and a gradient that does not vanish
+    where the discriminator is sure.
     """
 
     def __init__(
@@ -39,7 +53,7 @@ class UniformAdversary(Term):
             nn.ReLU(),
             nn.Linear(latent, 1),
         )
-        self.adversary = OwnOptimizer(self.discriminator.parameters(), lr)
+        self.adversary = OwnOptimizer(self.discriminator.parameters(), lr, _BETAS)
 
     def groups(self) -> list[ParameterGroup]:
         return []  # the adversary's own optimiser trains it
@@ -54,10 +68,20 @@ class UniformAdversary(Term):
         self.adversary.minimise(loss)
 
     def forward(self, step: Step) -> Tensor:
-        return self.weight * F.softplus(-self.discriminator(self._rows(step))).mean()
+        return self.weight * F.softplus(-self._judged(step)).mean()
+
+    @torch.no_grad()
+    def observed(self, step: Step) -> dict[str, Tensor]:
+        """How often the discriminator takes a row for a draw; near 1/2 it cannot tell."""
+        return {"taken_for_uniform": torch.sigmoid(self._judged(step)).mean()}
+
+    def _judged(self, step: Step) -> Tensor:
+        fixed = {name: p.detach() for name, p in self.discriminator.named_parameters()}
+        logits: Tensor = functional_call(self.discriminator, fixed, (self._rows(step),))
+        return logits
 
     def _rows(self, step: Step) -> Tensor:
-        rows = step.features.float() if self.on == "features" else step.embedding
+        rows = full_precision(step.features) if self.on == "features" else step.embedding
         whole = rows.shape[1] // self.chunk * self.chunk
         return rows[:, :whole].reshape(-1, self.chunk)
 
@@ -66,12 +90,24 @@ class UniformAdversary(Term):
 class UniformPrior(Wrapper):
     """Adversarial regulariser towards U(-1, 1), on the trunk's features or on the embedding.
 
-    The paper's place is the backbone's pooled features; there it moves nothing where the backbone
-    is frozen, so training.mode "head" needs ``on = "embedding"``.
+    By its name alone it is ooDML's run: margin loss with distance-weighted mining, and the values
+    here (CUB and Cars; its SOP runs have weight 0.02, every 200, latent 50). The code draws negatives
+    at every distance, upper_cutoff = 2, as the presets say. The paper's place is the backbone's
+    pooled features, un-normalised; there it moves nothing where the backbone is frozen, so
+    training.mode "head" needs ``on = "embedding"``. The discriminator's learning rate is its own
+    and follows no schedule.
     """
 
-    source = "Sinha, Roth et al.: Uniform Priors for Data-Efficient Learning; values of ooDML"
+    version = 2
+    source = (
+        "Sinha, Roth et al.: Uniform Priors for Data-Efficient Learning, CVPR Workshops 2022; "
+        "released code of ooDML"
+    )
+    formula = (
+        "loss + weight * mean_r -log D(r), D trained to tell pieces r of the rows from z ~ U(-1, 1)"
+    )
     useful_with = ("multi-similarity",)
+    alone_around = "margin"
 
     weight = Parameter(0.2, "of the adversary", minimum=0.0, search=(0.01, 1.0), log=True)
     on = Parameter(
@@ -80,10 +116,12 @@ class UniformPrior(Wrapper):
     every = Parameter(10, "steps between updates of the discriminator", minimum=1)
     latent = Parameter(100, "width of the discriminator", minimum=1)
     chunk = Parameter(128, "columns it sees at once", minimum=1)
-    learning_rate = Parameter(1e-4, "of the discriminator", above=0.0)
+    learning_rate = Parameter(
+        1e-5, "of the discriminator", above=0.0, search=(1e-6, 1e-3), log=True
+    )
 
-    def check(self, base: object) -> None:
-        super().check(base)  # type: ignore[arg-type]
+    def check(self, base: Method) -> None:
+        super().check(base)
         if isinstance(base, UniformPrior):
             raise UsageError("uniform-prior stands twice around one method")
 

@@ -13,6 +13,8 @@ from oodml.runs.plan.selection import selection_rule
 from oodml.runs.plan.settings import Setting, SplitSummary
 from oodml.runs.plan.spec import PROTOCOL_VERSION, BenchmarkSpec
 from oodml.runs.tasks import Task
+from oodml.training import batches_of
+from oodml.training.augmentation import augmentation_class
 
 
 def grid(spec: BenchmarkSpec, settings: Iterable[Setting]) -> list[Cell]:
@@ -47,8 +49,10 @@ def _code(planned: PlannedMethod, tasks: Sequence[Task]) -> dict[str, str]:
     parts = [part for task in tasks for part in task.parts]
     if planned.method.trains:
         parts.append(type(selection_rule(planned.training)))
+        parts.append(augmentation_class(planned.training.augmentation))
     try:
         parts += planned.method.parts
+        parts.append(type(batches_of(planned.method, planned.training)))
     except Exception:  # anybody's code: its own cells fail and say why, the others go on
         parts.append(type(planned.method))
     return code_ids(parts)

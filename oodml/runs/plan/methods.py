@@ -17,6 +17,9 @@ from oodml.methods.presets import load_preset
 from oodml.runs.plan.sections import MethodEntry
 from oodml.training import TrainingSettings
 
+# What terms may need and cached features do not give, in words.
+_NOT_CACHED = {"maps": "feature maps", "trunk": "a backbone that is trained", "views": "views"}
+
 
 @dataclass(frozen=True)
 class PlannedMethod:
@@ -109,13 +112,12 @@ def _check_needs(method: Method, training: TrainingSettings) -> None:
     if training.mode == "network" or not method.trains:
         return
     try:
-        lacking = sorted(method.needs)
+        lacking = sorted(method.needs & _NOT_CACHED.keys())
     except Exception:  # anybody's code: its own cells fail and say why, the others go on
         return
     if lacking:
-        words = {"maps": "feature maps", "trunk": "a backbone that is trained", "views": "views"}
         raise UsageError(
-            f"method {method.name!r} needs {words[lacking[0]]}, which cached features do not give; "
+            f"method {method.name!r} needs {_NOT_CACHED[lacking[0]]}, which cached features do not give; "
             'use training.mode "network", or the hyper-parameter that does without '
             f"(`oodml methods show {method.name}`)",
             key="name",

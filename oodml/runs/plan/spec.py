@@ -20,6 +20,8 @@ from oodml.core.values import shown
 from oodml.features.engines.choice import AUTO
 from oodml.features.engines.engine import engine_class
 from oodml.features.registry import check_backbone_name
+from oodml.methods import Method
+from oodml.methods.batch_rule import create_batch_rule
 from oodml.runs.plan.conditions import get_condition
 from oodml.runs.plan.explain import explain
 from oodml.runs.plan.ladders import check_entry, chosen_levels
@@ -27,6 +29,7 @@ from oodml.runs.plan.methods import PlannedMethod, planned_method
 from oodml.runs.plan.naming import naming, no_twice
 from oodml.runs.plan.packaged import find_spec
 from oodml.runs.plan.plain import plain
+from oodml.runs.plan.preset_paths import from_file, presets_beside
 from oodml.runs.plan.sections import (
     EvaluationSettings,
     FeatureSettings,
@@ -37,7 +40,9 @@ from oodml.runs.plan.sections import (
 )
 from oodml.runs.plan.selection import selection_rule
 from oodml.runs.tasks import Task, create_task
-from oodml.training import TrainingSettings
+from oodml.training import TrainingSettings, batches_of
+from oodml.training.augmentation import augmentation_of
+from oodml.training.batches import OWN_RULE
 
 SCHEMA_VERSIONS = (1, 2)
 # Raised by any change of split, metric or preprocessing that moves numbers; the package version
@@ -117,7 +122,8 @@ class BenchmarkSpec(Section):
             {
                 "name": planned.method.name,
                 **planned.method.hyper_parameters,
-                **({"preset": entry.preset} if entry.preset else {}),
+                # a file of the user's is no part of what is run: its values stand here
+                **({"preset": entry.preset} if entry.preset and not from_file(entry) else {}),
                 **({"training": planned.changes} if planned.changes else {}),
             }
             for entry, planned in zip(self.method_entries, self.methods(), strict=True)
@@ -165,8 +171,8 @@ def load_spec(path: Path | str) -> BenchmarkSpec:
         UsageError: missing file, not TOML, or a wrong key or value; every one is named.
     """
     path = find_spec(path)
-    spec = parse_spec(_read_toml(path), str(path))
-    # a spec and its ladders travel together, so a path is relative to the spec
+    # a spec, its ladders and its presets travel together, so a path is relative to the spec
+    spec = parse_spec(presets_beside(_read_toml(path), path.parent), str(path))
     placed = tuple(
         one
         if one.path is None or one.path.is_absolute()
@@ -227,11 +233,13 @@ def _check_names(spec: BenchmarkSpec, where: str) -> None:
     methods = []
     with naming(f"{where}: training"):
         _check_selection(spec.training)
+        _check_input(spec.training)
     for place, entry in enumerate(spec.method_entries):
         with naming(f"{where}: methods.{place}"):
             planned = planned_method(entry, spec.training)  # checks names and values
             methods.append(planned)
             _check_selection(planned.training, "training.")
+            _check_input(planned.training, planned.method, "training.")
     no_twice([planned.label for planned in methods], f"{where}: methods")
     for place, ladder in enumerate(spec.ladders):
         with naming(f"{where}: ladder.{place}" if len(spec.ladders) > 1 else f"{where}: ladder"):
@@ -259,6 +267,25 @@ def _check_selection(training: TrainingSettings, table: str = "") -> None:
     except UsageError as error:
         key = "selection" if error.key is None else "selection_options"
         raise UsageError(str(error), key=f"{table}{key}") from None
+
+
+def _check_input(training: TrainingSettings, method: Method | None = None, table: str = "") -> None:
+    """UsageError for an unknown augmentation or batch rule, or one that is not for the method."""
+    try:
+        augmentation_of(training)
+    except UsageError as error:
+        key = "augmentation" if error.key is None else "augmentation_options"
+        raise UsageError(str(error), key=f"{table}{key}") from None
+    try:
+        if method is None and training.batch_rule != OWN_RULE:
+            create_batch_rule(training.batch_rule, **training.batch_rule_options)
+        elif method is not None and method.trains:
+            batches_of(method, training)
+    except UsageError as error:
+        key = "batch_rule" if error.key in (None, "batch_rule") else "batch_rule_options"
+        raise UsageError(str(error), key=f"{table}{key}") from None
+    except Exception:  # anybody's code: its own cells fail and say why, the others go on
+        return
 
 
 def _checked_tasks(spec: BenchmarkSpec, where: str) -> list[Task]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from oodml.core.parameters import Parametrised
 from oodml.core.registry import Registry
+from oodml.methods import Adaptation, Method
 from oodml.runs.plan.cell import Cell
 from oodml.runs.plan.split import ItemTable, Split
 from oodml.runs.training_run import TrainedModel
@@ -88,6 +89,10 @@ class Task(Parametrised):
     def adaptations(self) -> dict[int, int]:
         """Shots -> how often the task adapts a model to so many, for estimates of time."""
         return {}
+
+    def adaptation_of(self, method: Method, shots: int) -> Adaptation | None:
+        """How the task adapts a method to so many shots; None where it does not."""
+        return method.adaptation()
 
     @property
     def parts(self) -> tuple[Any, ...]:

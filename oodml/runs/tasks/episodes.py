@@ -31,8 +31,10 @@ class Episode:
     query_labels: NDArray[np.int64]
 
 
-def split_episodes(context: TaskContext, shots: int, count: int) -> list[Episode]:
+def split_episodes(context: TaskContext, shots: int, count: int, ways: int = 0) -> list[Episode]:
     """Up to ``count`` episodes with ``shots`` support images a class.
+
+    With ``ways`` an episode keeps so many of its classes, drawn from a seed that all methods share.
 
     Test items of the support's classes that are not support are queries. Episodes of fewer than
     two classes are left out: there is nothing to tell apart.
@@ -50,6 +52,9 @@ def split_episodes(context: TaskContext, shots: int, count: int) -> list[Episode
         seed = context.cell.shared_seed("episodes")
         table = draw_episodes([test.class_names], images, shots=[shots], episodes=count, seed=seed)
         drawn = table.episodes(0, shots)
+    if ways:
+        seeds = [context.cell.shared_seed("ways", shots, number) for number in range(len(drawn))]
+        drawn = [_some_classes(one, ways, seed) for one, seed in zip(drawn, seeds, strict=True)]
     found = [_episode(one, test.labels, test.rows, context.items) for one in drawn]
     return [episode for episode in found if episode is not None]
 
@@ -75,6 +80,14 @@ def check_shot_numbers(shots: Iterable[object]) -> None:
             raise UsageError(
                 f"shots: expected positive integers (at most 100000), got {shown(one)}"
             )
+
+
+def _some_classes(drawn: dict[str, list[str]], ways: int, seed: int) -> dict[str, list[str]]:
+    names = sorted(drawn)
+    if len(names) <= ways:
+        return drawn
+    chosen = np.random.default_rng(seed).choice(len(names), ways, replace=False)
+    return {names[place]: drawn[names[place]] for place in sorted(chosen)}
 
 
 def _episode(

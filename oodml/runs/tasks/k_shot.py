@@ -26,7 +26,8 @@ class KShot(Task):
     ``accuracy_5_shot_nearest`` is that of a classifier on the embeddings as they are: cosine 1-NN to
     the support, the nearest class mean, or with ``probe`` a logistic regression. A method with an
     adaptation has ``accuracy_5_shot_adapted_...`` besides: its model is adapted to each episode's
-    support first, and what decides then is named. Comparing an adapted method with frozen features
+    support first, and what decides then is named; with fewer shots than it needs it is scored
+    unadapted, by the classifier it names. Comparing an adapted method with frozen features
     under another classifier would compare classifiers.
     """
 
@@ -34,6 +35,9 @@ class KShot(Task):
 
     shots = Parameter((5,), "k, images a class in the support")
     episodes = Parameter(10, "episodes a k, of those in the ladder", minimum=1)
+    ways = Parameter(
+        0, "classes of an episode, drawn alike for all methods; 0: all that it has", minimum=0
+    )
     classifiers = Parameter(("nearest", "unit-prototype"), "that decide on embeddings as they are")
     probe = Parameter(
         "untrained",
@@ -44,6 +48,8 @@ class KShot(Task):
 
     def check(self) -> None:
         check_shot_numbers(self.shots)
+        if self.ways == 1:
+            raise UsageError("ways: an episode needs at least 2 classes (0: all that it has)")
         for name in self.classifiers:
             try:
                 get_classifier(name)
@@ -66,7 +72,7 @@ class KShot(Task):
     def run(self, context: TaskContext) -> TaskOutput:
         rows = []
         for shots in self.shots:
-            episodes = split_episodes(context, shots, self.episodes)
+            episodes = split_episodes(context, shots, self.episodes, self.ways)
             if not episodes:
                 continue  # no class has more than k images; the ladder's file says so
             for way, accuracies in self._accuracies(context, episodes, shots):
@@ -81,8 +87,9 @@ class KShot(Task):
     ) -> Iterator[tuple[str, NDArray[np.float64]]]:
         probed = self.probe == "all" or (self.probe == "untrained" and context.model is None)
         names = [*self.classifiers, *(["probe"] if probed else [])]
-        if context.model is not None and context.model.decider is not None:
-            names.append(context.model.decider)
+        decider = context.model.decider(shots) if context.model is not None else None
+        if decider is not None:
+            names.append(decider)
         for name in dict.fromkeys(names):
             yield (
                 name,
@@ -111,7 +118,6 @@ def _adapted_accuracy(
     adapted = model.adapted(
         rows[episode.support],
         episode.support_labels,
-        shots=shots,
         seed=context.cell.derived_seed("adaptation", shots, number),
     )
     queries = adapted.embed(rows[episode.query])

@@ -24,8 +24,12 @@ class BestValidation(SelectionRule):
         self._best = BestWeights()
         self._waited = 0
 
+    def score(self, model: nn.Module, scores: Scores) -> float:
+        """What is to be the best."""
+        return scores.validation(model)
+
     def observe(self, step: int, model: nn.Module, scores: Scores) -> bool:
-        better = self._best.offer(step, scores.validation(model), model)
+        better = self._best.offer(step, self.score(model, scores), model)
         self._waited = 0 if better else self._waited + 1
         return self.patience is not None and self._waited >= self.patience
 

@@ -1,0 +1,60 @@
+"""What losses over the pairs of a batch share."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from oodml.methods.miners.distance_weighted import Triplets
+from oodml.methods.step import full_precision
+
+
+def unit_rows(embeddings: Tensor) -> Tensor:
+    """Rows [n, D] divided by their norms, at least float32; a zero row stays zero."""
+    return F.normalize(full_precision(embeddings), dim=1)
+
+
+def pair_masks(labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Labels [n] -> which (row, column) are two items of one class, and which of two classes:
+    bool [n, n] each. An item with itself is neither."""
+    same = labels[:, None] == labels[None, :]
+    itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    return same & ~itself, ~same
+
+
+def squared_distances(rows: Tensor) -> Tensor:
+    """Squared Euclidean distances of rows [n, D] to each other: [n, n].
+
+    By the matrix product; what should be 0 may be a rounding error off, in either direction.
+    """
+    squares = rows.square().sum(dim=1)
+    return squares[:, None] + squares[None, :] - 2 * rows @ rows.T
+
+
+def distances(rows: Tensor) -> Tensor:
+    """Euclidean distances of rows [n, D] to each other: [n, n]. Where rows coincide up to rounding
+    the distance is 0, and so is its gradient."""
+    squared = squared_distances(rows)
+    largest = rows.detach().square().sum(dim=1).max()
+    apart = squared > 4 * torch.finfo(rows.dtype).eps * largest
+    return torch.where(apart, squared, 1.0).sqrt() * apart
+
+
+def triplet_distances(rows: Tensor, triplets: Triplets) -> tuple[Tensor, Tensor]:
+    """Distances anchor - positive and anchor - negative of triplets of rows: [t] each. Their
+    gradient is 0 where two rows are equal."""
+    anchors, positives, negatives = (rows[index] for index in triplets)
+    near = torch.linalg.vector_norm(anchors - positives, dim=1)
+    far = torch.linalg.vector_norm(anchors - negatives, dim=1)
+    return near, far
+
+
+def zero_of(embeddings: Tensor) -> Tensor:
+    """0, as a scalar that can be backpropagated: the loss of a batch without a pair."""
+    return 0.0 * full_precision(embeddings).sum()
+
+
+def active_mean(losses: Tensor, active: Tensor) -> Tensor:
+    """Sum of losses [t] over the number of those that are active (bool [t]); 0 where none is."""
+    return losses.sum() / active.sum().clamp(min=1)

@@ -1,0 +1,60 @@
+"""Losses with one vector a class: what they share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from oodml.methods.step import full_precision
+
+
+class ClassVectors(nn.Module):
+    """One trained vector a class; a subclass gives ``forward(embeddings, labels)``.
+
+    Args:
+        vectors: float [C, D], where they begin.
+        learning_rate_factor: of the vectors, times the learning rate.
+    """
+
+    def __init__(self, vectors: Tensor, learning_rate_factor: float) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(vectors)
+        self.learning_rate_factor = learning_rate_factor
+
+    def cosines(self, embeddings: Tensor) -> Tensor:
+        """Cosines [n, C] of embeddings [n, D] to the vectors; 0 for a zero vector."""
+        unit = F.normalize(full_precision(embeddings), dim=1)
+        return unit @ F.normalize(self.vectors, dim=1).T
+
+    def predict(self, embeddings: Tensor) -> Tensor:
+        """The class [n] whose vector has the largest cosine."""
+        return self.cosines(embeddings).argmax(dim=1)
+
+
+class PredictsByLogits:
+    """``predict`` for the library's losses whose ``get_logits`` is larger for a better class."""
+
+    get_logits: Any
+
+    def predict(self, embeddings: Tensor) -> Tensor:
+        """The class [n] with the largest logit."""
+        found: Tensor = self.get_logits(full_precision(embeddings)).argmax(dim=1)
+        return found
+
+
+def uniform_vectors(classes: int, columns: int) -> Tensor:
+    """U(-1/sqrt(D), 1/sqrt(D)): float32 [C, D], as torch begins a linear layer.
+
+    The length decides how fast the vectors turn under an optimiser, though a loss on cosines does
+    not see it; so it is the papers' and not any.
+    """
+    bound = columns**-0.5
+    return torch.empty(classes, columns).uniform_(-bound, bound)
+
+
+def normal_vectors(classes: int, columns: int) -> Tensor:
+    """N(0, 1) / 8: float32 [C, D], as the released codes of proxy losses begin."""
+    return torch.randn(classes, columns) / 8

@@ -1,0 +1,1 @@
+"""Recipes of training views, one file each."""
