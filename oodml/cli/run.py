@@ -36,7 +36,10 @@ def run(
         str, typer.Option(help="what starts the workers: serial, processes or an added one")
     ] = "processes",
     workers: Annotated[
-        int | None, typer.Option(min=1, help="processes at once [default: the processor's cores]")
+        int | None,
+        typer.Option(
+            min=1, help="processes at once [default: the processor's cores; 1 with several devices]"
+        ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="torch threads a cell computes with")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
@@ -70,7 +73,8 @@ def run(
     if overwrite not in ("never", "missing", "always"):
         raise UsageError(f"--overwrite {shown(overwrite)}: expected never, missing or always")
     folder = out or Path("runs") / checked.name
-    workers = workers or os.cpu_count() or 1
+    # several devices are one worker's
+    workers = workers or (1 if devices > 1 else os.cpu_count()) or 1
     if metric is not None:
         check_metric(checked, metric)
     metric = metric or first_metric(checked)

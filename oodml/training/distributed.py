@@ -96,7 +96,9 @@ class Processes:
         for module in modules:
             for one in module.state_dict().values():
                 if isinstance(one, Tensor):
-                    dist.broadcast(one, 0)
+                    sent = one.contiguous()  # a copy where the layout is another
+                    dist.broadcast(sent, 0)
+                    one.copy_(sent)
 
     def decided(self, value: T) -> T:
         """What the leading process says."""
