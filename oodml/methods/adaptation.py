@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:  # methods import this file
-    from oodml.methods.batch_rule import BatchRule
-    from oodml.methods.method import Method
+from oodml.methods.batch_rule import BatchRule
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,8 @@ class Adaptation:
         evaluate_every: updates between the rule's scores; 0 for an epoch of the support.
         score_episodes: episodes of one score, where the predictor is "prototype".
         batches: which support items an update sees; None for the method's own rule ``on_support``.
-        by: the method whose loss and batches adapt; None for the trained method itself.
+        by: the `Method` whose loss and batches adapt; None for the trained method itself. (Methods
+            import this file, which therefore cannot name their type.)
         fresh: begin from new random weights, trunk included, instead of the trained ones.
         carry_moments: the optimiser begins with its moments at the end of the source training.
         changes: further training settings that differ on a support set.
@@ -43,7 +42,7 @@ class Adaptation:
     evaluate_every: int = 0
     score_episodes: int = 100
     batches: BatchRule | None = None
-    by: Method | None = None
+    by: Any = None
     fresh: bool = False
     carry_moments: bool = False
     changes: Mapping[str, Any] = field(default_factory=dict)

@@ -213,7 +213,8 @@ def train_cell(
         start_from_features(embedder.head, features, settings.input_length)
     fabric = bench.fabric(settings)
     if not method.learns_from_source:
-        return TrainedModel(0, method, fabric.to_device(embedder).eval(), bench, settings)
+        fabric.to_device(embedder)
+        return TrainedModel(0, method, embedder.eval(), bench, settings)
     opened = np.concatenate([items.rows, split.val.rows])
     source = SealedSource(bench.source(settings), opened)
     trained = train(
