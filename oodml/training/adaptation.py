@@ -61,7 +61,7 @@ def adapt(
         UsageError: the method has no adaptation.
     """
     adaptation = adaptation or method.adaptation_or_error()
-    adapting: Method = adaptation.by or method
+    adapting = adaptation.by or method
     copied = copy.deepcopy(model)
     classes, counts = np.unique(support_labels, return_counts=True)
     with kept_randomness():
