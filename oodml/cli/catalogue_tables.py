@@ -40,11 +40,14 @@ def entries_json(entries: Entries) -> dict[str, Any]:
 
 
 def options_json(options: Mapping[str, Parameter[Any]]) -> dict[str, Any]:
-    """Name -> default, description, search range and choices, for JSON."""
+    """Name -> default, description, what it may be and search range, for JSON."""
     return {
         name: {
             "default": one.default,
             "description": one.description,
+            "minimum": one.minimum,
+            "above": one.above,
+            "maximum": one.maximum,
             "search": one.search,
             "log": one.log,
             "choices": one.choices,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from oodml.cli.options import Json
-from oodml.core.console import show as show_text
 
 app = typer.Typer(
     no_args_is_help=True, help="What benchmarks compare: definitions, hyper-parameters, presets."
@@ -17,50 +16,46 @@ app = typer.Typer(
 
 
 @app.command("list")
-def list_command(as_json: Json = False) -> None:
-    """All methods and useful combinations of wrappers with them, with what they are."""
+def list_command(
+    as_json: Json = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the page docs/methods.md.")
+    ] = False,
+) -> None:
+    """All methods by family, useful combinations of wrappers with them, and wrappers."""
+    from oodml.cli.method_tables import methods_json, print_methods
+    from oodml.cli.methods_page import methods_page
 
-    from oodml.cli.catalogue import Entry
-    from oodml.cli.catalogue_tables import entries_table, print_tables
-    from oodml.methods import create_method, list_methods, list_wrappers
-
-    summaries = {name: create_method(name).summary for name in list_methods()}
     if as_json:
-        print(json.dumps(summaries))
-        return
-    entries = {name: Entry(summary) for name, summary in summaries.items()}
-    print_tables(entries_table("methods", "method", entries))
-    prefixes = ", ".join(f"{name}-" for name in list_wrappers())
-    show_text(f"Before any method that allows it: {prefixes}")
+        print(json.dumps(methods_json(), ensure_ascii=False))
+    elif markdown:
+        typer.echo(methods_page(), nl=False)
+    else:
+        print_methods()
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(metavar="METHOD")], as_json: Json = False) -> None:
-    """A method's definition, source, hyper-parameters and presets."""
+def show(
+    name: Annotated[
+        str, typer.Argument(metavar="METHOD", help="A method, or a preset (sec/cub200/triplet).")
+    ],
+    as_json: Json = False,
+) -> None:
+    """A method's definition, formula, source, hyper-parameters and presets; or a preset's values."""
+    from oodml.cli.method_tables import method_json, print_method
+    from oodml.cli.preset_tables import preset_json, print_preset
+    from oodml.methods import create_method
+    from oodml.methods.presets import is_file_name, load_preset
 
-    from oodml.cli.catalogue_tables import options_json, options_table, unwrapped
-    from oodml.methods import Method, create_method
-    from oodml.methods.presets import presets_of
-
-    found = create_method(name)
-    declared = found.all_parameters if found.trains or found.fits else {}
-    if not found.trains:  # a fit draws no batches and has no learning rate
-        declared = {key: one for key, one in declared.items() if key not in Method.declared()}
-    presets = presets_of(found.name)
-    if as_json:
-        shown = {
-            "name": name,
-            "source": "; ".join(found.sources),
-            "version": found.full_version,
-            "hyper_parameters": options_json(declared),
-            "presets": presets,
-        }
-        print(json.dumps(shown))
+    if is_file_name(name) or re.fullmatch(r"[\w.-]+(/[\w.-]+)+", name):
+        preset = load_preset(name)
+        if as_json:
+            print(json.dumps(preset_json(preset), ensure_ascii=False))
+        else:
+            print_preset(preset)
         return
-    show_text(Text(name, style="bold"))
-    show_text(f"{unwrapped(found.description)}\n\nSource: {'; '.join(found.sources)}")
-    show_text(f"Version: {found.full_version}")
-    if declared:
-        show_text(options_table(declared, "hyper-parameter"))
-    if presets:
-        show_text(f"Presets: {', '.join(presets)}")
+    method = create_method(name)
+    if as_json:
+        print(json.dumps(method_json(name, method), ensure_ascii=False))
+    else:
+        print_method(name, method)

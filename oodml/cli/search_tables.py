@@ -55,17 +55,17 @@ def _print_choice(choice: Choice, what: str) -> None:
 
     title = f"{choice.method}: {METRIC} (%) on validation classes"
     table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
-    for name in choice.values:
-        table.add_column(name, overflow="fold")
     table.add_column(METRIC, justify="right")
     table.add_column("behind the best", no_wrap=True)
+    table.add_column("values", overflow="fold")
     behind = choice.behind or (None,) * len(choice.scores)
     order = sorted(range(len(choice.scores)), key=lambda place: -choice.scores[place][1])
     for place in order[:_SHOWN]:
         values, score = choice.scores[place]
         chosen = values == choice.values
-        cells = [*map(readable_value, values.values()), f"{100 * score:.2f}"]
-        table.add_row(*cells, "" if chosen else _percent(behind[place]), style="bold" * chosen)
+        written = ", ".join(f"{key} {readable_value(one)}" for key, one in values.items())
+        less = "" if chosen else _percent(behind[place])
+        table.add_row(f"{100 * score:.2f}", less, written, style="bold" * chosen)
     show(table)
     if len(order) > _SHOWN:
         say(f"the best {_SHOWN} of {len(order)} points; all stand in chosen.json")

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
-if TYPE_CHECKING:  # methods import this file
-    from oodml.methods.batch_rule import BatchRule
-    from oodml.methods.method import Method
+from oodml.methods.batch_rule import BatchRule
+from oodml.methods.step import Dims
+from oodml.methods.term import Term
+
+
+class Learner(Protocol):
+    """What of a method adapts; methods import this file, so it does not import theirs."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def images_per_class(self) -> int: ...
+
+    def terms(self, dims: Dims) -> dict[str, Term]: ...
+
+    def batches(self) -> BatchRule: ...
 
 
 @dataclass(frozen=True)
@@ -27,7 +44,8 @@ class Adaptation:
         evaluate_every: updates between the rule's scores; 0 for an epoch of the support.
         score_episodes: episodes of one score, where the predictor is "prototype".
         batches: which support items an update sees; None for the method's own rule ``on_support``.
-        by: the method whose loss and batches adapt; None for the trained method itself.
+        by: the `Method` whose loss and batches adapt; None for the trained method itself. (Methods
+            import this file, which therefore cannot name their type.)
         fresh: begin from new random weights, trunk included, instead of the trained ones.
         carry_moments: the optimiser begins with its moments at the end of the source training.
         changes: further training settings that differ on a support set.
@@ -43,7 +61,7 @@ class Adaptation:
     evaluate_every: int = 0
     score_episodes: int = 100
     batches: BatchRule | None = None
-    by: Method | None = None
+    by: Learner | None = None
     fresh: bool = False
     carry_moments: bool = False
     changes: Mapping[str, Any] = field(default_factory=dict)

@@ -33,6 +33,7 @@ class Method(Parametrised):
         learns_from_source: False for a method that trains on support sets alone.
         source: the publication.
         formula: the loss in plain text, for ``oodml methods show``.
+        family: what ``oodml methods list`` lists it under.
         loss_outputs: names of the head's outputs that the terms act on; where a constraint on norms
             belongs.
         fixed_head: terms read the features beside the head, so nothing may stand between the two.
@@ -46,6 +47,7 @@ class Method(Parametrised):
     learns_from_source: ClassVar[bool] = True
     source: ClassVar[str] = ""
     formula: ClassVar[str] = ""
+    family: ClassVar[str] = "others"
     loss_outputs: ClassVar[tuple[str, ...]] = ("embedding",)
     fixed_head: ClassVar[bool] = False
 

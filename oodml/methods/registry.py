@@ -54,6 +54,11 @@ def list_wrappers() -> list[str]:
     return _wrappers.names()
 
 
+def wrapper_class(name: str) -> type[Wrapper]:
+    """The class registered as ``name``; UsageError with near names when there is none."""
+    return _wrappers.get(name)
+
+
 def create_method(
     name: str,
     *,

@@ -78,6 +78,11 @@ class Wrapper(Method):
         """Those of the wrapped method."""
         return self.base.loss_outputs
 
+    @property
+    def family(self) -> str:  # type: ignore[override]
+        """That of the wrapped method."""
+        return self.base.family
+
     def head(self, dims: Dims) -> nn.Module:
         return self.base.head(dims)
 

@@ -127,7 +127,9 @@ def _resize(spec: BenchmarkSpec, wanted: _Wanted) -> None:
     view = create_backbone(wanted.features.backbone).preprocessing
     trainings = [planned.training for planned in spec.methods() if planned.method.trains]
     sides = {one.store for one in trainings if one.mode == "network" and one.store}
-    for side in sorted(sides) if view is not None else ():
+    if view is None:
+        return
+    for side in sorted(sides):
         resized_images(wanted.dataset, side, view.interpolation)
 
 

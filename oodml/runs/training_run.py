@@ -220,7 +220,8 @@ def train_cell(
         start_from_features(embedder.head, features, settings.input_length)
     fabric = fabric or bench.fabric(settings)
     if not method.learns_from_source:
-        return TrainedModel(0, method, fabric.to_device(embedder).eval(), bench, settings)
+        fabric.to_device(embedder)
+        return TrainedModel(0, method, embedder.eval(), bench, settings)
     source, scores = _opened(rule, split, items, bench.source(settings), fabric)
     trained = train(
         embedder,

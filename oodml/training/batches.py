@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from oodml.core.errors import UsageError
-from oodml.methods import BatchRule, Method
+from oodml.methods import BatchRule
+from oodml.methods.adaptation import Learner
 from oodml.methods.batch_rule import batch_rule_class
 from oodml.training.settings import TrainingSettings
 
 OWN_RULE = TrainingSettings.model_fields["batch_rule"].default
 
 
-def batches_of(method: Method, settings: TrainingSettings) -> BatchRule:
+def batches_of(method: Learner, settings: TrainingSettings) -> BatchRule:
     """Which items an update of ``method`` sees.
 
     ``settings.batch_rule`` takes the place of the method's own rule. It has the method's

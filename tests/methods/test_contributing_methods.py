@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from loss_checks import check_loss
 
 CONTRIBUTING = Path(__file__).resolve().parents[2] / "CONTRIBUTING.md"
 
@@ -71,3 +73,23 @@ def test_the_example_of_contributing(
     assert found["listed"] == listed
     assert found["label"] == name
     assert found["scores"][1] > found["scores"][0]
+
+
+def test_the_examples_loss_holds_what_every_loss_must() -> None:
+    """Without its decorator: the registry keeps what it is given."""
+    code = example("Add a method").split("@register_method")[0]
+    found: dict = {}
+    exec(code, found)
+
+    def reference(rows: torch.Tensor, labels: list[int], loss: torch.nn.Module) -> torch.Tensor:
+        unit = rows / rows.norm(dim=1, keepdim=True).clamp(min=1e-12)
+        sides: dict[bool, list[torch.Tensor]] = {True: [], False: []}
+        for i, first in enumerate(labels):
+            for j, second in enumerate(labels):
+                sides[first == second].append((unit[i] - unit[j]).square().sum())
+        same, other = (
+            torch.stack(side).mean() if side else rows.sum() * 0 for side in sides.values()
+        )
+        return same - loss.weight * other
+
+    check_loss(lambda: found["CentreSpread"](0.7), reference)

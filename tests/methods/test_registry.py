@@ -8,8 +8,6 @@ import oodml.methods
 from oodml.core.errors import UsageError
 from oodml.methods import Dims, LossTerm, Method, Parameter, Wrapper, create_method, registry
 from oodml.methods.builtin.triplet import Triplet
-from oodml.methods.presets import list_presets, load_preset, presets_of
-from oodml.training import TrainingSettings
 
 
 def test_built_in_methods_are_listed() -> None:
@@ -179,28 +177,6 @@ class TestWrappers:
     def test_wrong_regularizers_are_named(self, entry: object, message: str) -> None:
         with pytest.raises(UsageError, match=message):
             create_method("triplet", regularizers=[entry])  # type: ignore[list-item]
-
-
-class TestPresets:
-    def test_every_preset_can_be_made_and_trained_with(self) -> None:
-        assert "sec/cub200/triplet" in list_presets()
-        for name in list_presets():
-            preset = load_preset(name)
-            assert preset.create().trains
-            TrainingSettings(**preset.training_values)
-            for one in (*preset.hyper_parameters.values(), *preset.training.values()):
-                assert one.source
-
-    def test_a_preset_has_the_papers_values(self) -> None:
-        preset = load_preset("sec/cub200/triplet")
-        assert preset.create() == create_method("triplet", margin=1.0, head_batch_norm=True)
-        assert preset.training_values["learning_rate"] == 0.5e-5
-        assert preset.training["milestones"].certainty == "read"
-        assert "sec/cub200/triplet" in presets_of("triplet")
-
-    def test_unknown_presets_are_named(self) -> None:
-        with pytest.raises(UsageError, match="did you mean sec/cub200/triplet"):
-            load_preset("sec/cub200/tripplet")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import load_file
 from small_specs import SMALL, first_cell, opened
 
 import oodml
@@ -16,6 +17,7 @@ from oodml.core.errors import UsageError
 from oodml.core.vectors import VectorTable, write_vectors
 from oodml.methods import create_method
 from oodml.runs import parse_spec
+from oodml.runs.embedder import load_embedder
 from oodml.runs.plan.grid import grid
 from oodml.runs.tasks import TaskContext, create_task
 from oodml.runs.tasks.episodes import split_episodes
@@ -174,6 +176,20 @@ def test_isolet_is_learned_and_adapted_embeddings_lead(
     assert found["adapted-histogram"] > found["weight-transfer"]
     assert found["adapted-prototypical"] > found["weight-transfer"]
     _seeds_differ_in_initial_weights(results)
+    _the_cell_embeds_new_vectors(tmp_path / "out", results)
+
+
+def _the_cell_embeds_new_vectors(out: Path, results: pd.DataFrame) -> None:
+    label = results["label"].str.startswith("weight-transfer")
+    run_id = results.loc[label, "run_id"].iloc[0]
+    rows = np.random.default_rng(0).normal(size=(7, 617)).astype(np.float32)
+    found = load_embedder(out, run_id)(rows)
+    weights = load_file(next(out.glob(f"cells/{run_id}*/embedder.safetensors")))
+    hidden = np.maximum(rows @ weights["trunk.0.weight"].T + weights["trunk.0.bias"], 0)
+    expected = hidden @ weights["head.weight"].T + weights["head.bias"]
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    with pytest.raises(UsageError, match="617"):
+        load_embedder(out, run_id)(rows[:, :5])
 
 
 def _seeds_differ_in_initial_weights(results: pd.DataFrame) -> None:

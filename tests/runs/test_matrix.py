@@ -193,7 +193,7 @@ def test_presets_and_regularizers_of_a_spec(vector_data: str) -> None:
         ],
     }
     preset, added, named = parse_spec(given).methods()
-    assert preset.method.label == "triplet"
+    assert preset.method.label == "triplet (head_batch_norm=True)"
     assert preset.training.learning_rate == 0.5e-5
     assert "learning_rate=5e-06" in preset.label
     assert added.method == oodml.create_method("sec-triplet", sec_weight=0.5)
@@ -203,6 +203,21 @@ def test_presets_and_regularizers_of_a_spec(vector_data: str) -> None:
     for planned in (preset, added, named):
         made = oodml.create_method(planned.method.name, **planned.method.hyper_parameters)
         assert made == planned.method
+
+
+def test_the_input_length_is_that_of_the_mode(vector_data: str) -> None:
+    """A preset that trains the network leaves features at their own length."""
+    network = {"name": "triplet", "training": {"mode": "network"}}
+    given = {
+        "schema_version": 2,
+        "name": "modes",
+        "dataset": vector_data,
+        "methods": [network, {"name": "triplet"}],
+    }
+    changed, plain = parse_spec(given).methods()
+    assert (changed.training.input_length, plain.training.input_length) == (0.0, 10.0)
+    given["training"] = {"input_length": 3.0}
+    assert parse_spec(given).methods()[0].training.input_length == 3.0
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_a_file_goes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     [
         ("dmeo", "no such file, nor a benchmark of oodml; did you mean demo?"),
         ("benchmarks/demo.toml", "did you mean demo"),
-        ("zzz", "known: caltech101, cub200"),
+        ("zzz", "known: adapted-isolet, adapted-omniglot, caltech101, cub200"),
         (".", "a folder, expected a regular file, nor"),
     ],
 )

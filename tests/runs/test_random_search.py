@@ -20,9 +20,10 @@ from oodml.methods.presets import load_preset
 from oodml.runs import load_spec, parse_spec, read_results
 from oodml.runs.search import Range, SearchIncomplete, search_ranges
 from oodml.runs.search.choice import METRIC
+from oodml.runs.search.declared import TRAINING, searched_ranges
 from oodml.runs.search.draws import drawn
 from oodml.runs.search.points import searched_methods
-from oodml.runs.search.ranges import TRAINING, at_grid_edge, at_range_edge, searched_ranges
+from oodml.runs.search.ranges import at_grid_edge, at_range_edge
 
 SPEC: dict[str, Any] = {
     **SMALL,

@@ -22,6 +22,7 @@ class AdaptedHistogram(TransferMethod, LossMethod):
     """
 
     version = 2
+    family = "adapted to a support set"
     source = f"AdaptHistLoss in {PAPER}"
     formula = "sum_j p-_j sum_(i<=j) p+_i, densities of positive and negative cosines on a grid"
 

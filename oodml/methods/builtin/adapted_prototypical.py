@@ -17,6 +17,7 @@ class AdaptedPrototypical(TransferMethod, Prototypical):
     """
 
     version = 1
+    family = "adapted to a support set"
     source = f"AdaptProtoNet in {PAPER}"
 
     adaptation_steps = TransferMethod.adaptation_steps.with_default(1000)

@@ -17,6 +17,7 @@ class Angular(LossMethod):
     it; ``npair_weight = 0`` and ``norm_weight = 0`` leave the angular loss alone.
     """
 
+    family = "pairs and triplets"
     source = "Wang et al., Deep Metric Learning with Angular Loss, ICCV 2017; Roth et al., 2020"
     formula = (
         "weight mean_{a,p} log(1 + sum_n exp(4 t (u_a + u_p) . u_n - 2 (1 + t) u_a . u_p)) + "

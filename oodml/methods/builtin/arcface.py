@@ -53,6 +53,7 @@ class ArcFace(LossMethod):
     farther than a right angle; that is not copied.
     """
 
+    family = "proxies and classification"
     source = "Deng, Guo, Xue, Zafeiriou: ArcFace, CVPR 2019; values of ooDML"
     formula = (
         "L = mean_i -log[e^(s psi(t_iy)) / (e^(s psi(t_iy)) + sum_{c != y} e^(s cos t_ic))], "

@@ -18,6 +18,7 @@ class Baseline(AdaptedMethod, Classification):
     """
 
     version = 1
+    family = "adapted to a support set"
     source = f"baseline in {PAPER}"
     formula = "-log softmax(W relu(f(x)) + b)[y], on the support alone"
     learns_from_source: ClassVar[bool] = False

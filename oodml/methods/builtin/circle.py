@@ -44,6 +44,7 @@ class Circle(LossMethod):
     retrieval (the default) and 0.25, 256 for faces.
     """
 
+    family = "pairs and triplets"
     source = "Sun et al., Circle Loss, CVPR 2020"
     formula = (
         "L = mean_i log[1 + sum_{n} e^(g [s_in + m]+ (s_in - m)) "

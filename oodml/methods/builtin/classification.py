@@ -15,6 +15,7 @@ from oodml.methods.terms.softmax import SoftmaxLoss
 class Classification(LossMethod):
     """Cross-entropy over the training classes; the layer below the classifier is the embedding."""
 
+    family = "proxies and classification"
     source = "plain softmax classification, the oldest way to an embedding; no paper's values"
     formula = "L = mean_i -log softmax(W x_i + b)_y"
     version = 2

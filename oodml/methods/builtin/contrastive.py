@@ -19,6 +19,7 @@ class Contrastive(DistanceMined):
     included. Pairs are those of distance-weighted triplets, or ``pairs = "all"`` of the batch.
     """
 
+    family = "pairs and triplets"
     source = "Hadsell, Chopra, LeCun, CVPR 2006; form and values of Roth et al., ICML 2020"
     formula = (
         "mean_{a,p} max(0, d(a,p) - positive_margin) + mean_{a,n} max(0, negative_margin - "

@@ -26,6 +26,7 @@ class CosFace(LossMethod):
     default is that of ArcFace here, so that the two margins compare.
     """
 
+    family = "proxies and classification"
     source = "Wang et al., CosFace, CVPR 2018"
     formula = (
         "L = mean_i -log[e^(s (cos t_iy - m)) / (e^(s (cos t_iy - m)) + "

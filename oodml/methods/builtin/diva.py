@@ -40,6 +40,7 @@ class DiVA(Method):
     """
 
     version = 2
+    family = "pairs and triplets"
     source = "Milbich, Roth et al.: DiVA, ECCV 2020; released code of DiVA and of ooDML (CUB runs)"
     formula = (
         "margin(discriminative) + alpha [margin(shared) + margin(intra) + NCE(contrast)] - "

@@ -9,4 +9,5 @@ class Frozen(Method):
     """The pretrained backbone's features as they are: the reference curve of every report."""
 
     trains = False
+    family = "references"
     source = "reference; see 'Shift is told apart from difficulty' in the documentation"

@@ -19,6 +19,7 @@ class Histogram(LossMethod):
     and Cars, 11 on SOP.
     """
 
+    family = "pairs and triplets"
     source = (
         "Ustinova and Lempitsky, Histogram Loss, NeurIPS 2016; values of Scott, Ridgeway, Mozer: "
         "Adapted Deep Embeddings, NeurIPS 2018"

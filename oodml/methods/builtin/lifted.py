@@ -18,6 +18,7 @@ class Lifted(LossMethod):
     norms are the defaults.
     """
 
+    family = "pairs and triplets"
     source = (
         "Song et al., Lifted Structured Feature Embedding, CVPR 2016; generalised: Hermans, Beyer, "
         "Leibe, In Defense of the Triplet Loss, 2017; values of Roth et al., ICML 2020"

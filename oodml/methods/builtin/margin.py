@@ -18,6 +18,7 @@ class Margin(DistanceMined):
     cutoff of the sampling (``upper_cutoff = 2``); Wu et al. do.
     """
 
+    family = "pairs and triplets"
     source = "Wu et al., Sampling Matters, ICCV 2017; values of ooDML"
     formula = (
         "sum_t [max(0, d(a,p) - b_y + margin) + max(0, b_y - d(a,n) + margin) + nu b_y] / "

@@ -17,6 +17,7 @@ class MultiSimilarity(LossMethod):
     "drop"``. By default they are kept, as in the paper.
     """
 
+    family = "pairs and triplets"
     source = "Wang et al., Multi-Similarity Loss, CVPR 2019; values of SEC and ooDML"
     formula = (
         "sum_i [log(1 + sum_p exp(-alpha (s_ip - base))) / alpha + log(1 + sum_n exp(beta (s_in - "

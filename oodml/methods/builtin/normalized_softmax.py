@@ -26,6 +26,7 @@ class NormalizedSoftmax(LossMethod):
     U(-1/sqrt(D), 1/sqrt(D)), as the authors' do (the library's are N(0, 1)).
     """
 
+    family = "proxies and classification"
     source = "Zhai and Wu, BMVC 2019; 'Softmax' of Roth et al., ICML 2020, is this form"
     formula = "L = mean_i -log[e^(cos(x_i, w_y) / T) / sum_c e^(cos(x_i, w_c) / T)]"
     version = 2

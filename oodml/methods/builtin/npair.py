@@ -18,6 +18,7 @@ class NPair(LossMethod):
     his paper gives as 0.02 (and, by Roth et al., his code multiplies by 0.25).
     """
 
+    family = "pairs and triplets"
     source = "Sohn, N-pair Loss, NeurIPS 2016; SEC's released definition and values"
     formula = (
         "mean_c -log softmax_d(scale^2 cos(a_c, p_d))_c, a_c and p_c the first two items of class "

@@ -52,6 +52,7 @@ class Prototypical(Method):
     ``adapted-prototypical`` of the paper for that).
     """
 
+    family = "adapted to a support set"
     source = "Snell, Swersky, Zemel: Prototypical Networks, NeurIPS 2017; Scott et al. 2018"
     formula = (
         "L = mean over queries x of -log[e^(-|x - p_y|^2) / sum_c e^(-|x - p_c|^2)], "

@@ -26,6 +26,7 @@ class ProxyAnchor(LossMethod):
     the paper's, 100 times that of the rest; ooDML's, 2000 times 1e-5, is for its rates alone.
     """
 
+    family = "proxies and classification"
     source = "Kim, Kim, Cho, Kwak: Proxy Anchor Loss, CVPR 2020; values of ooDML"
     formula = (
         "L = 1/|P+| sum_{p in P+} log(1 + sum_{x of p} e^(-alpha (s(x,p) - delta))) + "

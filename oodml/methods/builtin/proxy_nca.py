@@ -46,6 +46,7 @@ class ProxyNCA(LossMethod):
     ProxyNCA++ is ``scale`` 9 (its temperature is 1/9) with ``own_in_sum``.
     """
 
+    family = "proxies and classification"
     source = "Movshovitz-Attias et al., No Fuss Distance Metric Learning using Proxies, ICCV 2017"
     formula = (
         "L = mean_i -log[e^(-s |x_i - p_y|^2) / sum_{c != y} e^(-s |x_i - p_c|^2)], "

@@ -20,6 +20,7 @@ class Quadruplet(DistanceMined):
     al. use margins 1 and 0.5 on learned distances; the defaults are Roth et al.'s on unit rows.
     """
 
+    family = "pairs and triplets"
     source = "Chen et al., Beyond Triplet Loss, CVPR 2017; form and values of Roth et al., 2020"
     formula = (
         "mean_t max(0, d(a,p) - d(a,n) + margin) + mean_t max(0, d(a,p) - d(n,m) + "

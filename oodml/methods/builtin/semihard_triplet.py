@@ -17,6 +17,7 @@ class SemihardTriplet(LossMethod):
     distances of unit embeddings; mean over ordered positive pairs.
     """
 
+    family = "pairs and triplets"
     source = "Schroff et al., FaceNet, CVPR 2015; SEC's released definition and values"
     formula = (
         "sum_{a,p} max(0, d(a,p)^2 - d(a,n)^2 + margin) / #{ordered positive pairs}, n = nearest "

@@ -36,6 +36,7 @@ class SimCLR(Method):
     Needs augmented images: training.mode "network".
     """
 
+    family = "self-supervised"
     source = "Chen, Kornblith, Norouzi, Hinton: SimCLR, ICML 2020; with SEC: Zhang et al. 2020"
     formula = (
         "L = mean over views i, j of one item of -log[e^(s_ij / T) / sum_{k != i} e^(s_ik / T)], "

@@ -17,6 +17,7 @@ class SignalToNoise(DistanceMined):
     and to 0.005 with others.
     """
 
+    family = "pairs and triplets"
     source = "Yuan et al., Signal-to-Noise Ratio, CVPR 2019; form and values of Roth et al., 2020"
     formula = (
         "sum_t max(0, s(a,p) - s(a,n) + margin) / #{active} + weight mean_t |sum_d a_d|, s(a,x) = "

@@ -50,6 +50,7 @@ class SoftTriple(LossMethod):
     The library's loss, with the paper's regulariser of the centres in own code.
     """
 
+    family = "proxies and classification"
     source = "Qian et al., SoftTriple Loss, ICCV 2019"
     formula = (
         "L = mean_i -log[e^(la (S_iy - m)) / (e^(la (S_iy - m)) + sum_{c != y} e^(la S_ic))] + "

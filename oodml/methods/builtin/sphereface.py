@@ -79,6 +79,7 @@ class SphereFace(Method):
     with the steps, as in the authors' released training, which ends at a blend of 5.
     """
 
+    family = "proxies and classification"
     source = "Liu et al., SphereFace, CVPR 2017; the blend of the authors' released training"
     formula = (
         "L = mean_i -log[e^(|x_i| g(t_iy)) / (e^(|x_i| g(t_iy)) + sum_{c != y} e^(|x_i| cos t_ic))]"

@@ -39,6 +39,7 @@ class SupCon(LossMethod):
     class.
     """
 
+    family = "pairs and triplets"
     source = "Khosla et al., Supervised Contrastive Learning, NeurIPS 2020, equation 2"
     formula = (
         "L = mean_i -1/|P(i)| sum_{p in P(i)} log[e^(s_ip / T) / sum_{a != i} e^(s_ia / T)], "

@@ -17,6 +17,7 @@ class Triplet(LossMethod):
     (pytorch-metric-learning's default divides by the active ones and does not square.)
     """
 
+    family = "pairs and triplets"
     source = "SEC's released definition; Schroff et al., FaceNet, CVPR 2015"
     formula = "sum_{a,p,n} max(0, d(a,p)^2 - d(a,n)^2 + margin) / #{all triplets}, d of unit rows"
 

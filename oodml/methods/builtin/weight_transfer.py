@@ -16,6 +16,7 @@ class WeightTransfer(TransferMethod, Classification):
     """
 
     version = 3
+    family = "adapted to a support set"
     source = f"WeightAdapt in {PAPER}"
     formula = "-log softmax(W relu(f(x)) + b)[y], on the training classes, then on the support"
 

@@ -19,6 +19,7 @@ class Whitening(Method):
     discriminant analysis does before it looks at classes.
     """
 
+    family = "references"
     source = "within-class whitening of linear discriminant analysis; Fukunaga 1990, chapter 10"
     trains = False
     fits = True

@@ -70,7 +70,7 @@ def _preset(name: str, table: Any, shared: dict[str, Any]) -> Preset:
         part: {**_values(f"{name}, shared", part, shared), **_values(name, part, table)}
         for part in ("hyper_parameters", "training")
     }
-    notes = [str(one["note"]) for one in (table, shared) if "note" in one]
+    notes = [str(one["note"]) for one in (shared, table) if "note" in one]
     found_by = {key: str(value) for key, value in _table(name, "found_by", table).items()}
     return Preset(name, table["method"], **parts, note=" ".join(notes), found_by=found_by)
 

@@ -146,7 +146,7 @@ class MomentumContrast(Term):
         if not self._trunk:
             return step.features
         inputs = step.inputs
-        assert inputs is not None  # the loop gives them to terms that need them
+        assert inputs is not None, "the term needs inputs"
         if self.crop < 1 and inputs.ndim == 4:
             inputs = random_crops(inputs, self.crop)
         half = step.features.dtype in (torch.float16, torch.bfloat16)

@@ -90,8 +90,12 @@ def _preset(entry: MethodEntry) -> tuple[str, dict[str, Any], dict[str, Any]]:
 
 
 def _changed(common: TrainingSettings, changes: dict[str, Any], name: str) -> TrainingSettings:
+    shared = common.model_dump()
+    plain = TrainingSettings(mode=common.mode).input_length
+    if changes.get("mode", common.mode) != common.mode and common.input_length == plain:
+        del shared["input_length"]  # the default of the other mode holds
     try:
-        return TrainingSettings.model_validate({**common.model_dump(), **changes})
+        return TrainingSettings.model_validate({**shared, **changes})
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))

@@ -17,7 +17,9 @@ class BestSource(BestValidation):
     others, on which only the embedding can be scored.
     """
 
-    patience = Parameter(20, "scores without a better one that end it", minimum=1)
+    patience = Parameter(  # type: ignore[assignment]
+        20, "scores without a better one that end it", minimum=1
+    )
 
     def score(self, model: nn.Module, scores: Scores) -> float:
         return scores.validation_recall(model)
