@@ -67,6 +67,7 @@ def _forward(
                 module.running_var,
                 module.weight,
                 module.bias,
+                training=module.running_mean is None,
                 eps=module.eps,
             )
         )

@@ -47,13 +47,13 @@ def spec(*methods: str, **training: object) -> dict[str, Any]:
 
 
 def run(given: dict[str, Any], out: Path, **options: Any) -> Any:
-    return oodml.run(given, out, executor="serial", **options)
+    return oodml.run(given, out, **{"executor": "serial", **options})
 
 
 def test_two_devices_give_the_table_of_one(vector_data: str, tmp_path: Path) -> None:
     given = spec("normalized-softmax", selection="best-val", evaluate_every=4)
     one = run(given, tmp_path / "one")
-    two = run(given, tmp_path / "two", devices=2, log_every=4)
+    two = run(given, tmp_path / "two", devices=2, log_every=4, executor="processes", workers=1)
     assert one["run_id"].tolist() == two["run_id"].tolist(), "devices are no part of a cell"
     np.testing.assert_allclose(two["value"], one["value"], atol=1e-6)
     assert CellStore(tmp_path / "two").is_done(one["run_id"].iloc[0])
