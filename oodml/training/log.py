@@ -23,7 +23,8 @@ class TrainingLog:
 
     Columns: step, loss, ``term/<name>`` each summand, ``rate/<group>`` learning rates, the norms of
     the embeddings of the batch (mean and variance), ``<term>/<name>`` what terms observe, and
-    images_per_second since the line before.
+    images_per_second since the line before. What the selection rule reads has lines of its own,
+    ``score/<name>``.
 
     Args:
         path: of the CSV file; None to write none. One that is there is replaced.
@@ -74,9 +75,13 @@ class TrainingLog:
         row: Row = {"step": done, **figures, **{f"rate/{k}": v for k, v in rates.items()}}
         row["images_per_second"] = self._images / max(now - self._since, 1e-9)
         self._images, self._since = 0, now
+        self._put(row)
+
+    def _put(self, row: Row) -> None:
         self.rows.append(row)
         if self._logger is not None:
-            self._logger.log_metrics({k: float(v) for k, v in row.items() if k != "step"}, done)
+            figures = {k: float(v) for k, v in row.items() if k != "step"}
+            self._logger.log_metrics(figures, int(row["step"]))
         if self._path is None:
             return
         if self._file is None or set(row) - set(self._columns):
@@ -85,6 +90,11 @@ class TrainingLog:
             with writing(self._path):
                 self._writer().writerow(row)
                 self._file.flush()
+
+    def scored(self, done: int, scores: Mapping[str, float]) -> None:
+        """Write what the selection rule read after a step, a line of its own."""
+        if self._every and scores:
+            self._put({"step": done, **{f"score/{name}": v for name, v in scores.items()}})
 
     def end(self, status: str = "success") -> None:
         """Close what is open."""

@@ -175,9 +175,12 @@ class _Run:
     def _stopped(self, done: int) -> bool:
         if self._selection is None or self._selection.rule.needs is None:
             return False
-        return self.processes.decided(
-            self._selection.observe(done, self._model) if self.processes.leads else False
+        leads = self.processes.leads
+        stopped = self.processes.decided(
+            self._selection.observe(done, self._model) if leads else False
         )
+        self.log.scored(done, self._selection.read)
+        return stopped
 
     def _step(self, batch: Batch) -> None:
         # for dropout, and whatever a loss draws from

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from torch import Tensor, nn
 
@@ -75,16 +75,40 @@ class SelectionRule(Parametrised):
 
 @dataclass(frozen=True)
 class Selection:
-    """A rule at work: with the scores it may read."""
+    """A rule at work: with the scores it may read.
+
+    Attributes:
+        read: the scores that the rule read when it last looked, by name, for the log.
+    """
 
     rule: SelectionRule
     scores: Scores | None = None
+    read: dict[str, float] = field(default_factory=dict)
 
     def observe(self, step: int, model: nn.Module) -> bool:
         """Whether the rule ends the training at this step."""
+        self.read.clear()
         if self.rule.needs is None or self.scores is None:
             return False
-        return self.rule.observe(step, model, self.scores)
+        noted: Any = _Noted(self.scores, self.read)
+        return self.rule.observe(step, model, noted)
+
+
+class _Noted:
+    """Scores that note what is asked of them."""
+
+    def __init__(self, scores: Scores, read: dict[str, float]) -> None:
+        self._scores = scores
+        self._read = read
+
+    def __getattr__(self, name: str) -> Callable[[nn.Module], float]:
+        score = getattr(self._scores, name)
+
+        def noted(model: nn.Module) -> float:
+            self._read[name] = float(score(model))
+            return self._read[name]
+
+        return noted
 
 
 class BestWeights:
