@@ -52,7 +52,7 @@ class CellEmbedder:
             "run_id": self.cell.run_id,
             "title": self.cell.title,
             "method": self.cell.method,
-            "mode": "network" if self._whole_network else "head",
+            "mode": self.cell.training.get("mode", "head"),
             "backbone": self.cell.backbone,
             "image_size": self.setting.image_size,
             "pretraining": self.cell.pretraining,
@@ -98,7 +98,7 @@ class CellEmbedder:
 
     @property
     def _whole_network(self) -> bool:
-        return self.cell.training.get("mode") == "network"
+        return self.cell.training.get("mode", "head") != "head"
 
     @property
     def _width(self) -> int:

@@ -78,9 +78,9 @@ def _seconds(spec: BenchmarkSpec, planned: PlannedMethod, setting: Setting) -> f
     dim = backbone.dim or training.embedding_dim or _UNKNOWN_DIM
     shape: tuple[int, ...] = (dim,)
     trunk: nn.Module = nn.Identity()
-    if training.mode == "network" and backbone.preprocessing is not None:
+    if training.mode != "head" and backbone.preprocessing is not None:
         shape, trunk = _image_shape(backbone, setting.image_size), backbone.module
-    elif training.mode == "network" and backbone.is_network_on_vectors:
+    elif training.mode != "head" and backbone.is_network_on_vectors:
         shape, trunk = (backbone.inputs or _UNKNOWN_DIM,), backbone.module
     step = seconds_a_step(planned.method, training, trunk, dim, shape)
     own = training.steps if planned.method.learns_from_source else 0

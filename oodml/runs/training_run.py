@@ -236,6 +236,7 @@ def train_cell(
         ),
         settings.at_rate(method.learning_rate_factor),
         fabric,
+        parts=settings.parts,
         selection=Selection(rule, scores),
         checkpoint=Checkpoint(checkpoint_path, cell.run_id),
         on_step=(lambda done: on_step(done, settings.steps)) if on_step else None,

@@ -16,7 +16,7 @@ from oodml.training.batches import batches_of
 from oodml.training.feed import Feed
 from oodml.training.initialise import initialise, initialise_classifiers
 from oodml.training.loop import train
-from oodml.training.model import Embedder
+from oodml.training.model import Embedder, Parts
 from oodml.training.moments import Moments
 from oodml.training.selection import (
     Scores,
@@ -75,7 +75,8 @@ def adapt(
         return copied.eval(), terms
     if adaptation.carry_moments and moments is None:
         raise OodmlError("the moments of the source training are not at hand")
-    if adaptation.trains == "head":
+    parts: Parts = "head" if "head" in (adaptation.trains, settings.parts) else "all"
+    if parts == "head":
         copied.trunk.requires_grad_(False)  # else every update would go back through it
     sealed = SealedSource(source, support)
     rule = adaptation.batches or batches_of(adapting, settings).on_support(shots)
@@ -98,7 +99,7 @@ def adapt(
         Feed(sealed, support, support_labels, rule, changed.batch_size, seed),
         changed.model_copy(update={"evaluate_every": every}),
         fabric,
-        parts=adaptation.trains,
+        parts=parts,
         selection=Selection(
             _WithTerms(
                 create_selection_rule(adaptation.rule, **adaptation.rule_options), copied, terms

@@ -29,13 +29,13 @@ _ADDED = (
 class TrainingSettings(BaseModel):
     """How a method is trained. Part of each cell's identity.
 
-    ``mode`` "head" trains a head on cached features (the backbone is frozen);
-    "network" trains the backbone too, on augmented images.
+    ``mode`` "head" trains a head on cached features (the backbone is frozen); "last-layer" trains a
+    head too, on what the frozen backbone makes of augmented images; "network" trains both.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    mode: Literal["head", "network"] = "head"
+    mode: Literal["head", "last-layer", "network"] = "head"
     selection: str = "fixed-steps"
     selection_options: dict[str, Any] = Field(
         default_factory=dict, description="parameters of the selection rule"
@@ -120,9 +120,9 @@ class TrainingSettings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _defaults_of_the_mode(cls, values: Any) -> Any:
-        """On cached features the input length is 10 unless it is given: raw features of different
+        """On frozen features the input length is 10 unless it is given: raw features of different
         backbones differ tenfold in length, and no learning rate suits all."""
-        if isinstance(values, dict) and values.get("mode", "head") == "head":
+        if isinstance(values, dict) and values.get("mode", "head") != "network":
             return {"input_length": 10.0, **values}
         return values
 
@@ -165,6 +165,11 @@ class TrainingSettings(BaseModel):
                 "freeze_backbone_steps": 0,
             }
         )
+
+    @property
+    def parts(self) -> Literal["all", "head"]:
+        """What is trained of a network: on cached features the head is all there is."""
+        return "head" if self.mode == "last-layer" else "all"
 
     def at_rate(self, factor: float) -> TrainingSettings:
         """The same with all learning rates times ``factor``."""

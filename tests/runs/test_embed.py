@@ -150,7 +150,7 @@ def photos(tmp_path: Path, oodml_home: Path) -> Path:
     return tmp_path / "photos"
 
 
-@pytest.mark.parametrize("mode", ["head", "network"])
+@pytest.mark.parametrize("mode", ["head", "last-layer", "network"])
 def test_images_go_through_backbone_and_head(photos: Path, tmp_path: Path, mode: str) -> None:
     """From files: those of the data set give the cell's rows; the feature cache may be gone."""
     training = {"mode": mode, "steps": 3, "batch_size": 12, "embedding_dim": 6}

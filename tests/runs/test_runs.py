@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from small_specs import SPEC, opened, records, toml
 
 import oodml
@@ -325,6 +327,7 @@ def test_the_whole_network_can_be_trained(oodml_home: Path, tmp_path: Path) -> N
     assert run_command(["data", "add", "shapes", *arguments]) == 0
     spec = {
         **SPEC,
+        "schema_version": 2,
         "dataset": "shapes",
         "seeds": [0],
         "features": {"backbone": "conv4"},
@@ -333,7 +336,10 @@ def test_the_whole_network_can_be_trained(oodml_home: Path, tmp_path: Path) -> N
             "mode": "network", "steps": 6, "batch_size": 8, "embedding_dim": 8,
             "backbone_learning_rate": 0.01, "freeze_batch_norm": False,
         },
-        "methods": [{"name": "frozen"}, {"name": "triplet"}],
+        "methods": [
+            {"name": "frozen"}, {"name": "triplet"},
+            {"name": "margin", "training": {"mode": "last-layer"}},
+        ],
     }  # fmt: skip
     one = oodml.run(spec, tmp_path / "one", executor="serial")
     two = oodml.run(spec, tmp_path / "two", executor="serial")
@@ -342,11 +348,20 @@ def test_the_whole_network_can_be_trained(oodml_home: Path, tmp_path: Path) -> N
 
     from oodml.features.registry import create_backbone
 
-    trained = one[one["method"] == "triplet"]["run_id"].iloc[0]
-    weights = load_file(tmp_path / "one" / "cells" / trained / "embedder.safetensors")
     before = create_backbone("conv4").module.state_dict()
-    moved = [k for k, v in before.items() if not (weights[f"trunk.{k}"] == v).all()]
-    assert "0.0.weight" in moved, "the backbone was trained"
+
+    def moved(method: str) -> list[str]:
+        trained = one[one["method"] == method]["run_id"].iloc[0]
+        weights = load_file(tmp_path / "one" / "cells" / trained / "embedder.safetensors")
+        return [k for k, v in before.items() if not (weights[f"trunk.{k}"] == v).all()]
+
+    assert "0.0.weight" in moved("triplet"), "the backbone was trained"
+    assert moved("margin") == [], "the last layer alone was trained, batch norm has not moved"
+    heads = [
+        load_file(path)["head.weight"]
+        for path in (tmp_path / "one" / "cells").glob("*/embedder.safetensors")
+    ]
+    assert all(not torch.equal(a, b) for a, b in itertools.combinations(heads, 2))
 
 
 def test_intervals_are_stored_with_their_estimator(spec_file: Path, tmp_path: Path) -> None:

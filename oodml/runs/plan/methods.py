@@ -19,6 +19,7 @@ from oodml.training import TrainingSettings
 
 # What terms may need and cached features do not give, in words.
 _NOT_CACHED = {"maps": "feature maps", "trunk": "a backbone that is trained", "views": "views"}
+_FROZEN = {"head": "cached features", "last-layer": "features of a frozen backbone"}
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,16 @@ def _check_needs(method: Method, training: TrainingSettings) -> None:
     """UsageError where cached features cannot give what the method's terms ask for."""
     if training.mode == "network" or not method.trains:
         return
+    # a frozen backbone on images lacks only what trains it
+    absent = {"trunk"} if training.mode == "last-layer" else _NOT_CACHED.keys()
     try:
-        lacking = sorted(method.needs & _NOT_CACHED.keys())
+        lacking = sorted(method.needs & absent)
     except Exception:  # anybody's code: its own cells fail and say why, the others go on
         return
     if lacking:
         raise UsageError(
-            f"method {method.name!r} needs {_NOT_CACHED[lacking[0]]}, which cached features do not give; "
+            f"method {method.name!r} needs {_NOT_CACHED[lacking[0]]}, which "
+            f"{_FROZEN[training.mode]} do not give; "
             'use training.mode "network", or the hyper-parameter that does without '
             f"(`oodml methods show {method.name}`)",
             key="name",
