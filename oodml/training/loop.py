@@ -5,7 +5,7 @@ It knows steps and terms, and no method.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,7 +168,13 @@ def _optimizer(
         one["base_lr"] = one["lr"]
     kind = _OPTIMIZERS[settings.optimizer]
     extra: dict[str, Any] = {"momentum": 0.9} if settings.optimizer == "sgd" else {}
+    if torch.__version__ >= (2, 4) and all(_on_cpu(group["params"]) for group in groups):
+        extra["fused"] = True  # one pass over the weights in place of a dozen: a fifth of a head's step
     return kind(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay, **extra)  # type: ignore[call-arg,unused-ignore]
+
+
+def _on_cpu(parameters: Iterable[Tensor]) -> bool:
+    return all(parameter.device.type == "cpu" for parameter in parameters)
 
 
 def _apply_schedule(
