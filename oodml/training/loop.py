@@ -169,7 +169,9 @@ def _optimizer(
     kind = _OPTIMIZERS[settings.optimizer]
     extra: dict[str, Any] = {"momentum": 0.9} if settings.optimizer == "sgd" else {}
     if torch.__version__ >= (2, 4) and all(_on_cpu(group["params"]) for group in groups):
-        extra["fused"] = True  # one pass over the weights in place of a dozen: a fifth of a head's step
+        extra["fused"] = (
+            True  # one pass over the weights in place of a dozen: a fifth of a head's step
+        )
     return kind(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay, **extra)  # type: ignore[call-arg,unused-ignore]
 
 
