@@ -84,7 +84,7 @@ def main() -> None:
             "ours from the store": lambda: stored.training_batch(rows, 0),
         }
         times: dict[str, list[float]] = {name: [] for name in paths}
-        for name, one in paths.items():
+        for one in paths.values():
             one()
         for _ in range(arguments.repeats):
             for name, one in paths.items():
