@@ -5,7 +5,7 @@ It knows steps and terms, and no method.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ _OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
     "sgd": torch.optim.SGD,
 }
+_FUSED_ON_CPU = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 4)
 
 
 class TrainingFailed(OodmlError):
@@ -168,14 +169,14 @@ def _optimizer(
         one["base_lr"] = one["lr"]
     kind = _OPTIMIZERS[settings.optimizer]
     extra: dict[str, Any] = {"momentum": 0.9} if settings.optimizer == "sgd" else {}
-    if torch.__version__ >= (2, 4) and all(_on_cpu(group["params"]) for group in groups):
+    if _FUSED_ON_CPU and all(_on_cpu(group["params"]) for group in groups):
         extra["fused"] = (
             True  # one pass over the weights in place of a dozen: a fifth of a head's step
         )
     return kind(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay, **extra)  # type: ignore[call-arg,unused-ignore]
 
 
-def _on_cpu(parameters: Iterable[Tensor]) -> bool:
+def _on_cpu(parameters: Any) -> bool:
     return all(parameter.device.type == "cpu" for parameter in parameters)
 
 

@@ -61,7 +61,7 @@ class ResizedImages:
         flat = self._pixels[self._starts[index] : self._starts[index + 1]]
         height, width, crc = self._index[index].tolist()
         if not self._seen[index]:
-            if zlib.crc32(flat) != crc:
+            if zlib.crc32(flat.data) != crc:
                 raise IntegrityError(
                     f"{self._path}: image {index} is damaged; delete {self._path.parent}, it is made again"
                 )
