@@ -112,3 +112,14 @@ class Preprocessing:
         out -= np.array(self.mean, np.float32)[:, None, None]
         out /= np.array(self.std, np.float32)[:, None, None]
         return out
+
+
+# BN-Inception with Caffe's weights as SEC runs it: 0..255 minus the mean pixel, blue first.
+BN_INCEPTION = Preprocessing(
+    size=227,
+    resize=256,
+    interpolation="bilinear",
+    mean=(104 / 255, 117 / 255, 123 / 255),
+    std=(1 / 255,) * 3,
+    channels="BGR",
+)

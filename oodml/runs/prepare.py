@@ -125,10 +125,10 @@ def _settings(spec: BenchmarkSpec, folder: Path, device: str) -> Iterable[Settin
 def _resize(spec: BenchmarkSpec, wanted: _Wanted) -> None:
     """Make the stores of resized images that the methods' training cuts its views from."""
     view = create_backbone(wanted.features.backbone).preprocessing
-    trainings = [planned.training for planned in spec.methods() if planned.method.trains]
-    sides = {one.store for one in trainings if one.mode != "head" and one.store}
     if view is None:
         return
+    trainings = [planned.training for planned in spec.methods() if planned.method.trains]
+    sides = {one.store for one in trainings if one.mode != "head" and one.store}
     for side in sorted(sides):
         resized_images(wanted.dataset, side, view.interpolation)
 

@@ -79,8 +79,12 @@ class Feed:
             share: of how many rows there are, those whose inputs are wanted; None for all.
 
         Only the inputs load in another thread: a rule that draws from a global generator would
-        there be in a race with the loss.
+        there be in a race with the loss. Inputs that are only copied are not worth a thread: the
+        hand-over takes longer, most of all where other processes keep the cores busy.
         """
+        if getattr(self.source, "immediate", False):
+            yield from map(self.batch, numbers)
+            return
         with ThreadPoolExecutor(1) as pool:
             pending = self._started(pool, numbers.start, share) if len(numbers) else None
             for number in numbers:

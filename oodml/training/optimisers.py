@@ -21,6 +21,7 @@ _OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
     "sgd": torch.optim.SGD,
 }
+_FUSED_ON_CPU = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 4)
 
 
 def parameter_groups(
@@ -86,9 +87,11 @@ class Updates:
         kind = _OPTIMIZERS[settings.optimizer]
         extra: dict[str, Any] = {"momentum": 0.9} if settings.optimizer == "sgd" else {}
         groups = parameter_groups(model, terms, settings, parts)
+        trained = [one for group in groups for one in group["params"]]
+        if _FUSED_ON_CPU and all(one.device.type == "cpu" for one in trained):
+            extra["fused"] = True  # one pass over the weights: a fifth of a head's step
         self.optimizer = kind(groups, lr=settings.learning_rate, **extra)  # type: ignore[call-arg,unused-ignore]
         trunk = {id(one) for one in model.trunk.parameters()}
-        trained = [one for group in groups for one in group["params"]]
         self._trunk = [one for one in trained if id(one) in trunk]
         self._others = [one for one in trained if id(one) not in trunk]
         self._settings = settings

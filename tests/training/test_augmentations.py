@@ -12,7 +12,7 @@ from PIL import Image
 from oodml.core.errors import UsageError
 from oodml.core.hashing import derived_seed
 from oodml.datasets.image_files import images_below
-from oodml.features.preprocessing import Preprocessing
+from oodml.features.preprocessing import BN_INCEPTION, Preprocessing
 from oodml.training import AugmentedImages, Feed, TrainingSettings
 from oodml.training.augmentation import augmentation_of, create_augmentation, list_augmentations
 from oodml.training.random_views import jittered, random_box, random_box_at, turned
@@ -155,3 +155,9 @@ def test_two_views_need_views_that_differ(dataset) -> None:
     batch = Feed(views, np.arange(6), labels, rule, 4, 0).batch(0)
     assert batch.items[:2].equal(batch.items[2:])
     assert not torch.equal(batch.inputs[:2], batch.inputs[2:])
+
+
+def test_bn_inception_sees_blue_first_without_the_mean_pixel() -> None:
+    view = BN_INCEPTION.evaluation_view(Image.new("RGB", (300, 280), (130, 120, 110)))
+    assert view.shape == (3, 227, 227)
+    np.testing.assert_allclose(view[:, 0, 0], [110 - 104, 120 - 117, 130 - 123], atol=1e-4)

@@ -20,6 +20,7 @@ class CachedFeatures:
     """
 
     augments = False
+    immediate = True
 
     def __init__(self, features: NDArray[np.float32]) -> None:
         self._features = features

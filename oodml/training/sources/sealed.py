@@ -21,6 +21,7 @@ class SealedSource:
     def __init__(self, source: ItemSource, allowed: NDArray[np.int64]) -> None:
         self._source = source
         self.augments = source.augments
+        self.immediate = getattr(source, "immediate", False)
         self.rows = source.rows
         self._allowed = np.zeros(source.rows, dtype=bool)
         self._allowed[allowed] = True

@@ -16,6 +16,9 @@ class ItemSource(Protocol):
     Attributes:
         augments: whether two training inputs of one item differ.
         rows: number of items.
+
+    A source whose inputs are there at once, so that loading them ahead is not worth a thread, has
+    an attribute ``immediate`` that is true.
     """
 
     augments: bool
