@@ -31,6 +31,7 @@ EXPECTED = {
     "measure": [["gap"], True],
     "split format": True,
     "batch rule": [0, 1, 2, 6],
+    "augmentation": [0, 7, 63],
     "classifier": [0.333],
     "metric": 1.0,
     "metric's unit": "share",

@@ -22,6 +22,7 @@ from oodml.datasets import load_dataset
 from oodml.datasets.added import Handed, add_dataset
 from oodml.evaluation import episode_accuracy, evaluate, get_metric
 from oodml.features import extract_features
+from oodml.features.preprocessing import Preprocessing
 from oodml.methods import create_method, list_methods
 from oodml.methods.batch_rule import create_batch_rule
 from oodml.reports import render, summarise
@@ -29,6 +30,7 @@ from oodml.runs.executors import list_executors
 from oodml.shift import generate_ladder, measure_ladder
 from oodml.shift.distance.labelled import LabelledFeatures
 from oodml.shift.formats import Origin, read_split_file, write_split_files
+from oodml.training.augmentation import create_augmentation
 
 here, package, modules = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 assert Path(oodml.__file__).parent == package, oodml.__file__
@@ -54,6 +56,14 @@ measured = measure_ladder(ladder, LabelledFeatures.of(rows, names), ["gap"])
 found["measure"] = [list(measured.names), bool((measured.values > 0).all())]
 [path] = write_split_files(ladder, here / "out", "lines", Origin(""))
 found["split format"] = list(read_split_file(path).levels[0].test) == list(ladder.levels[-1].test)
+
+image = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).convert("RGB")
+plain = Preprocessing(size=8, resize=8, interpolation="bilinear", mean=(0.0,) * 3, std=(1.0,) * 3)
+turned = create_augmentation("quarter-turns", most=2)
+corners = {
+    turned.view(image, plain, np.random.default_rng(seed)).getpixel((0, 0))[0] for seed in range(20)
+}
+found["augmentation"] = sorted(corners)
 
 labels = np.repeat(np.arange(12), 6)
 batch = create_batch_rule("first-items", items=3).open(labels, 36, 0)
