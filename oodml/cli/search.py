@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from oodml.cli.search_inputs import parsed_grid, parsed_ranges, split_names
+from oodml.cli.search_inputs import parsed_grid, parsed_ranges, split_names, split_numbers
 from oodml.core.console import say
 
 if TYPE_CHECKING:
@@ -50,6 +51,13 @@ def search(
         list[str] | None,
         typer.Option("--range", help="NAME=LOW,HIGH or NAME=LOW,HIGH,log; several times"),
     ] = None,
+    levels: Annotated[
+        str | None, typer.Option(help="LEVEL,LEVEL,...: of the spec's levels [default: all]")
+    ] = None,
+    run_seeds: Annotated[
+        str | None,
+        typer.Option(help="SEED,SEED,...: of the trainings, instead of the spec's"),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="folder [default: runs/NAME-search]")] = None,
     preset: Annotated[
         Path | None,
@@ -69,9 +77,13 @@ def search(
     from oodml.cli.search_tables import choices_json, print_choices
     from oodml.core.files import write_json, write_text
     from oodml.runs import load_spec
-    from oodml.runs.search import SearchIncomplete, as_toml, write_preset
+    from oodml.runs.search import SearchIncomplete, as_toml, narrowed, write_preset
 
-    checked = load_spec(spec)
+    checked = narrowed(
+        load_spec(spec),
+        levels=split_numbers("--levels", levels),
+        seeds=split_numbers("--run-seeds", run_seeds),
+    )
     folder = out or Path("runs") / f"{checked.name}-search"
     asked: dict[str, Any] = {
         "trials": trials,
@@ -99,7 +111,13 @@ def search(
     write_json(folder / "chosen.json", plain)
     write_text(folder / "chosen.toml", as_toml(choices))
     if preset is not None:
-        command = _command(spec, grid, trials, seed, sampler, methods, parameters, ranges)
+        named = {
+            "--methods": methods,
+            "--parameters": parameters,
+            "--levels": levels,
+            "--run-seeds": run_seeds,
+        }
+        command = _command(spec, grid, trials, seed, sampler, named, ranges)
         write_preset(preset, choices, checked, command)
     if as_json:
         print(json.dumps(plain))
@@ -139,8 +157,7 @@ def _command(
     trials: int | None,
     seed: int,
     sampler: str,
-    methods: str | None,
-    parameters: str | None,
+    named: Mapping[str, str | None],
     ranges: list[str] | None,
 ) -> str:
     """The command that gives the same choice: without what only says where and how fast."""
@@ -149,7 +166,7 @@ def _command(
         parts += ["--grid", text]
     if trials is not None:
         parts += ["--trials", str(trials), "--seed", str(seed), "--sampler", sampler]
-    for flag, given in (("--methods", methods), ("--parameters", parameters)):
+    for flag, given in named.items():
         if given is not None:
             parts += [flag, given]
     for text in ranges or []:

@@ -32,6 +32,16 @@ def split_names(flag: str, text: str | None) -> list[str] | None:
     return names
 
 
+def split_numbers(flag: str, text: str | None) -> list[int] | None:
+    """Whole numbers between commas; UsageError for anything else."""
+    names = split_names(flag, text)
+    if names is None:
+        return None
+    if not all(one.isdecimal() for one in names):
+        raise UsageError(f"{flag} {shown(text)}: expected whole numbers between commas")
+    return [int(one) for one in names]
+
+
 def _parsed_points(text: str) -> tuple[str, tuple[object, ...]]:
     name, _, values = text.partition("=")
     if not name or not values:

@@ -10,6 +10,7 @@ from oodml.runs.search.choice import METRIC, Choice
 from oodml.runs.search.found_preset import preset_text, write_preset
 from oodml.runs.search.grid import DEFAULT_GRID, search
 from oodml.runs.search.lines import as_toml
+from oodml.runs.search.narrow import narrowed
 from oodml.runs.search.ranges import Range
 from oodml.runs.search.run_points import SearchIncomplete
 from oodml.runs.search.trials import SAMPLERS, search_ranges
@@ -22,6 +23,7 @@ __all__ = [
     "Range",
     "SearchIncomplete",
     "as_toml",
+    "narrowed",
     "preset_text",
     "search",
     "search_ranges",
