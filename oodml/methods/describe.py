@@ -85,7 +85,7 @@ def shown_parameters(method: Method) -> dict[str, Parameter[Any]]:
 
 
 def code_of(method: Method) -> str:
-    """Whose code the loss is: "own", "pytorch-metric-learning", "both", or "" without a loss."""
+    """Whose code the loss is: "own", "pytorch-metric-learning", "own and ...", or "" without a loss."""
     if not method.trains:
         return ""
     with torch.random.fork_rng(devices=[]):

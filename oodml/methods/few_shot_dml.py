@@ -36,8 +36,9 @@ def oodml_adaptation(
 
     Margin loss with distance-weighted mining and a boundary that is not trained; Adam at ten times
     the training's learning rate, without weight decay; batches of 112, two images a class, drawn
-    with replacement; a fixed number of updates, the last weights. The backbone is in evaluation
-    mode and does not move, unless ``trains`` is "all".
+    with replacement; a fixed number of updates, the last weights. Unlike in their code the sampling
+    has an upper cutoff, margin's default of 1.4. The backbone is in evaluation mode and does not
+    move, unless ``trains`` is "all".
 
     Args:
         steps: None for the published number.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from torch import nn
@@ -40,8 +41,12 @@ class Wrapper(Method):
 
     def check(self, base: Method) -> None:
         """Raise UsageError for a method this cannot be put around."""
+        name = type(self).name
         if not base.trains:
-            raise UsageError(f"{type(self).name!r} cannot be put around {base.name!r}: no training")
+            raise UsageError(f"{name!r} cannot be put around {base.name!r}: no training")
+        if any(type(one) is type(self) for one in wrappers_of(base)):
+            # the names of its terms and parameters would be those of the one inside
+            raise UsageError(f"{name!r} cannot be put around {base.name!r}: it is there already")
 
     def extra_terms(self, dims: Dims) -> dict[str, Term]:
         """What is added to the wrapped method's terms."""
@@ -57,6 +62,11 @@ class Wrapper(Method):
         for name, term in self.extra_terms(dims).items():
             found[f"{type(self).name}/{name}"] = term
         return found
+
+    @property
+    def learns_from_source(self) -> bool:  # type: ignore[override]
+        """That of the wrapped method."""
+        return self.base.learns_from_source
 
     @property
     def learning_rate_factor(self) -> float:  # type: ignore[override]
@@ -149,6 +159,13 @@ class Wrapper(Method):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.base!r}, {self.parameters})"
+
+
+def wrappers_of(method: Method) -> Iterator[Wrapper]:
+    """The wrappers around a method, the outermost first; none for a plain method."""
+    while isinstance(method, Wrapper):
+        yield method
+        method = method.base
 
 
 def split_parameters(

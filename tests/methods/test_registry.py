@@ -84,6 +84,22 @@ class TestWrappers:
         with pytest.raises(UsageError, match="'sec' cannot be put around 'frozen'"):
             create_method("sec-frozen")
 
+    @pytest.mark.parametrize(
+        "name",
+        ["sec-sec-triplet", "sec-l2-sec-triplet", "s2sd-s2sd", "uniform-prior-uniform-prior"],
+    )
+    def test_a_wrapper_stands_once_around_a_method(self, name: str) -> None:
+        # a second one's terms would replace those of the first
+        with pytest.raises(UsageError, match="it is there already"):
+            create_method(name)
+        with pytest.raises(UsageError, match="it is there already"):
+            create_method("sec-triplet", regularizers=[{"l2": {}}, {"sec": {}}])
+
+    def test_what_learns_nothing_from_the_source_does_not_inside_a_wrapper(self) -> None:
+        assert create_method("sec-triplet").learns_from_source
+        assert not create_method("baseline").learns_from_source
+        assert not create_method("l2-sec-baseline").learns_from_source
+
     def test_a_wrapper_adds_to_the_version(self) -> None:
         assert create_method("triplet").full_version == "1"
         assert create_method("sec-triplet").full_version == "1+1"

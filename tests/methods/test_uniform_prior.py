@@ -9,7 +9,6 @@ import torch
 from steps import random_rows, step_of
 from torch import Tensor
 
-from oodml.core.errors import UsageError
 from oodml.methods import Dims, create_method
 from oodml.methods.wrappers.uniform_prior import UniformAdversary
 
@@ -147,8 +146,3 @@ def test_its_name_alone_is_oodmls_run() -> None:
     names = ("weight", "every", "latent", "chunk", "learning_rate")
     assert [chosen[f"uniform_prior_{n}"] for n in names] == [0.2, 10, 100, 128, 1e-5]
     assert chosen["beta"] == 1.2
-
-
-def test_it_stands_once_around_a_method() -> None:
-    with pytest.raises(UsageError, match="twice"):
-        create_method("uniform-prior-uniform-prior-triplet")

@@ -9,7 +9,8 @@ from oodml.core.parameters import Parameter
 from oodml.methods.method import LossMethod
 from oodml.methods.registry import register_method
 from oodml.methods.step import Dims
-from oodml.methods.terms.cosines import batch_cosines, log_sum_exp, pair_masks
+from oodml.methods.terms.cosines import batch_cosines, log_sum_exp
+from oodml.methods.terms.pairs import pair_masks
 
 
 class CircleLoss(nn.Module):

@@ -48,8 +48,8 @@ def nearness(queries: Tensor, prototypes: Tensor) -> Tensor:
 class Prototypical(Method):
     """Softmax over negative squared distances of queries to class means, in episodes.
 
-    k-shot queries go to the nearest prototype of the support. Not adapted (see
-    ``adapted-prototypical`` of the paper for that).
+    k-shot queries go to the nearest prototype of the support. Not adapted: see
+    ``adapted-prototypical``.
     """
 
     family = "adapted to a support set"

@@ -12,7 +12,8 @@ class WeightTransfer(TransferMethod, Classification):
     """Softmax on the training classes, then all weights and a new softmax head on the support.
 
     A ReLU stands between the embedding and each classifier. On the support every batch holds all
-    classes, and adapting ends by the paper's rule on the accuracy on the support.
+    classes, and adapting ends by the paper's rule on the accuracy on the support. The paper's
+    learning rate on the support is that of the source, factor 1, as the presets have it.
     """
 
     version = 3

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oodml.methods.terms.cosines import batch_cosines, log_sum_exp, pair_masks
+from oodml.methods.terms.cosines import batch_cosines, log_sum_exp
+from oodml.methods.terms.pairs import pair_masks
 
 
 class NTXentLoss(nn.Module):

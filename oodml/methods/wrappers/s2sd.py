@@ -28,6 +28,9 @@ class S2SD(Wrapper):
     times T^2: the released code's reading of the paper's sum. The teachers are two-layer
     perceptrons of the features, each with a loss (and boundaries, proxies, miners) of its own.
 
+    A wrapped margin loss's ``beta_learning_rate_factor`` has no effect: its boundaries learn at
+    ``boundary_learning_rate_factor``.
+
     The wrapped method's loss must act on the embedding alone. ``pooled`` teaches from mean plus
     maximum of the feature maps, which cached features do not have: training.mode "head" needs
     ``pooled = false``.

@@ -7,9 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from oodml.core.errors import UsageError
 from oodml.core.parameters import Parameter
-from oodml.methods.method import Method
 from oodml.methods.registry import register_wrapper
 from oodml.methods.step import Dims, Step, full_precision
 from oodml.methods.term import OwnOptimizer, ParameterGroup, Term
@@ -119,11 +117,6 @@ class UniformPrior(Wrapper):
     learning_rate = Parameter(
         1e-5, "of the discriminator", above=0.0, search=(1e-6, 1e-3), log=True
     )
-
-    def check(self, base: Method) -> None:
-        super().check(base)
-        if isinstance(base, UniformPrior):
-            raise UsageError("uniform-prior stands twice around one method")
 
     def extra_terms(self, dims: Dims) -> dict[str, Term]:
         width = dims.features if self.on == "features" else dims.embedding
