@@ -36,9 +36,9 @@ def oodml_adaptation(
 
     Margin loss with distance-weighted mining and a boundary that is not trained; Adam at ten times
     the training's learning rate, without weight decay; batches of 112, two images a class, drawn
-    with replacement; a fixed number of updates, the last weights. Unlike in their code the sampling
-    has an upper cutoff, margin's default of 1.4. The backbone is in evaluation mode and does not
-    move, unless ``trains`` is "all".
+    with replacement; a fixed number of updates, the last weights. As in their code the sampling has
+    no upper cutoff. The backbone is in evaluation mode and does not move, unless ``trains`` is
+    "all".
 
     Args:
         steps: None for the published number.
@@ -50,6 +50,6 @@ def oodml_adaptation(
         trains=trains,
         minimum_shots=2,
         batches=WithReplacement(images_per_class=2),
-        by=create_method("margin", beta=published_beta(method), learn_beta=False),
+        by=create_method("margin", upper_cutoff=2.0, beta=published_beta(method), learn_beta=False),
         changes={"optimizer": "adam", "weight_decay": 0.0, "batch_size": BATCH_SIZE},
     )

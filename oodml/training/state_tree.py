@@ -16,6 +16,7 @@ def flatten(state: Any) -> tuple[Any, dict[str, Tensor]]:
 
     A container or tensor is {kind: content}, all else stands for itself.
 
+    >>> import torch
     >>> plain, tensors = flatten({"rate": 0.1, 3: [torch.ones(2), None]})
     >>> plain
     {'dict': [['rate', 0.1], [3, {'list': [{'tensor': '0'}, None]}]]}
