@@ -89,8 +89,7 @@ def _seconds(spec: BenchmarkSpec, planned: PlannedMethod, setting: Setting) -> f
 
 def _image_shape(backbone: Backbone, image_size: int | None) -> tuple[int, ...]:
     assert backbone.preprocessing is not None
-    view = backbone.preprocessing.at_size(image_size)
-    return len(view.mean), view.size, view.size
+    return backbone.preprocessing.at_size(image_size).shape
 
 
 def _adaptation(spec: BenchmarkSpec, planned: PlannedMethod) -> int:

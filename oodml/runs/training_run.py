@@ -213,7 +213,8 @@ def train_cell(
     embedder = _fresh(method, bench, settings, len(items.class_names))
     terms = method.terms(embedder.dims(len(items.class_names)))
     if settings.initialisation != "backbone":
-        initialise(embedder, settings.initialisation)
+        drawn = embedder.head if settings.parts == "head" else embedder
+        initialise(drawn, settings.initialisation)
         initialise_classifiers(terms.values(), settings.initialisation)
     elif settings.head_start == "projection" and method.learns_from_source:
         features = np.asarray(bench.features[items.rows])
@@ -374,8 +375,9 @@ def seconds_a_step(
             settings.batch_size,
             0,
         ),
-        settings.model_copy(update={"steps": _PROBE_STEPS}),
+        settings.for_steps(_PROBE_STEPS),  # from the first on with the backbone, if it trains
         Fabric(accelerator="cpu", devices=1),
+        parts=settings.parts,
         on_step=lambda _: marks.append(time.perf_counter()),
     )
     # the first step pays for set-up, the later ones are the rule
