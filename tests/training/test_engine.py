@@ -217,7 +217,7 @@ class TestArithmetic:
         monkeypatch.setattr(
             nn.Module, "compile", lambda self: traced(self, backend=without_compiler)
         )
-        with pytest.raises(UsageError, match="(?s)could not compile.*use compile = false"):
+        with pytest.raises(UsageError, match=r"(?s)could not compile.*use compile = false"):
             run(steps=1, compile=True)
 
     def test_float16_on_a_processor_is_refused(self) -> None:
