@@ -15,7 +15,7 @@ from oodml.runs.plan.grid import grid
 from oodml.runs.plan.methods import PlannedMethod
 from oodml.runs.plan.settings import Setting
 from oodml.runs.plan.spec import BenchmarkSpec
-from oodml.runs.training_run import seconds_a_step
+from oodml.runs.timing import seconds_a_step
 
 # Length of given vectors, which are not opened for an estimate.
 _UNKNOWN_DIM = 512

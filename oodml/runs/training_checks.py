@@ -6,7 +6,7 @@ from oodml.core.errors import OodmlError, UsageError
 from oodml.features.backbone import Backbone
 from oodml.features.engines.precision import fabric_of
 from oodml.runs.plan.methods import PlannedMethod
-from oodml.runs.training_run import stand_in_labels
+from oodml.runs.timing import stand_in_labels
 from oodml.runs.workbench import check_has_layers
 from oodml.training import batches_of
 from oodml.training.arithmetic import check_precision

@@ -75,6 +75,7 @@ def test_ids_are_those_from_before_there_were_more_settings() -> None:
         "head": ["68e5765e6574f210", "8afbca326f9d096f"],
         "network": ["68e5765e6574f210", "3b8d50d854e0ad37"],
     }
+    spec: dict[str, Any] = {}
     for mode, ids in expected.items():
         spec = {
             "schema_version": 2,
@@ -88,6 +89,8 @@ def test_ids_are_those_from_before_there_were_more_settings() -> None:
             "methods": [{"name": "frozen"}, {"name": "triplet"}],
         }
         assert [cell.run_id for cell in grid(parse_spec(spec), [SETTING])] == ids
+    spec["training"] = {**spec["training"], "mode": "head"}
+    assert parse_spec(spec).sha256.startswith("e97402165ba1a8ae"), "nor is the spec another one"
 
 
 def test_a_store_serves_a_whole_run(photos: Path, tmp_path: Path) -> None:

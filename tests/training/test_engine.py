@@ -15,7 +15,7 @@ from torch import nn
 
 from oodml.core.errors import UsageError
 from oodml.methods import Dims, ParameterGroup, Step, Term, create_method
-from oodml.runs.training_run import seconds_a_step
+from oodml.runs.timing import seconds_a_step
 from oodml.training import CachedFeatures, Embedder, Feed, TrainingSettings, adapt, train
 from oodml.training.arithmetic import check_precision
 from oodml.training.optimisers import parameter_groups
