@@ -80,7 +80,15 @@ def run(
     metric = metric or first_metric(checked)
     if dry_run:
         if overwrite != "never":  # which a run asks itself
-            check_before(checked, folder, device=device, executor=executor, where=str(spec))
+            check_before(
+                checked,
+                folder,
+                device=device,
+                devices=devices,
+                logger=logger,
+                executor=executor,
+                where=str(spec),
+            )
         _print_plan(checked, folder, workers if executor == "processes" else 1, threads, as_json)
         return
     failed: CellsFailed | None = None

@@ -46,7 +46,8 @@ class Adaptation:
         batches: which support items an update sees; None for the method's own rule ``on_support``.
         by: the `Method` whose loss and batches adapt; None for the trained method itself. (Methods
             import this file, which therefore cannot name their type.)
-        fresh: begin from new random weights, trunk included, instead of the trained ones.
+        fresh: begin from new random weights, the trunk's too where it trains, instead of the trained
+            ones.
         carry_moments: the optimiser begins with its moments at the end of the source training.
         changes: further training settings that differ on a support set.
     """

@@ -20,8 +20,6 @@ from oodml.runs.results.earlier import earlier_plan, keep_earlier_results
 from oodml.runs.results.table import collect, read_results
 from oodml.runs.store.cells import CellStore
 from oodml.runs.work import Resources
-from oodml.training.launch import check_devices
-from oodml.training.loggers import check_logger
 
 Overwrite = Literal["missing", "always", "never"]
 
@@ -124,15 +122,20 @@ def run(
         raise UsageError(
             f"expected devices of at least 1 and log_every of at least 0, got {devices} and {log_every}"
         )
-    check_devices(device, devices)
-    if logger:
-        check_logger(logger)
     launch = get_executor(executor)
     checked = as_spec(spec)
     folder = Path(out) if out is not None else Path("runs") / checked.name
     if overwrite != "never":
         named = str(spec) if isinstance(spec, Path | str) else "spec"
-        check_before(checked, folder, device=device, executor=executor, where=named)
+        check_before(
+            checked,
+            folder,
+            device=device,
+            devices=devices,
+            logger=logger,
+            executor=executor,
+            where=named,
+        )
     earlier = earlier_plan(folder, checked.name)
     plan = _plan(checked, folder, device, overwrite)
     store = CellStore(folder)

@@ -22,13 +22,13 @@ from oodml.runs.executors import get_executor
 from oodml.runs.matching import load_given
 from oodml.runs.model_size import check_size
 from oodml.runs.plan.ladders import chosen_levels
-from oodml.runs.plan.methods import PlannedMethod
 from oodml.runs.plan.sections import FeatureSettings, LadderEntry
 from oodml.runs.plan.spec import BenchmarkSpec
 from oodml.runs.results.earlier import earlier_plan
-from oodml.runs.training_run import stand_in_labels
+from oodml.runs.training_checks import check_training
 from oodml.shift import Ladder
-from oodml.training import batches_of
+from oodml.training.launch import check_devices
+from oodml.training.loggers import check_logger
 
 
 def check_before(
@@ -36,6 +36,8 @@ def check_before(
     folder: Path,
     *,
     device: str = "auto",
+    devices: int = 1,
+    logger: str = "",
     executor: str = "processes",
     where: str = "spec",
 ) -> None:
@@ -44,19 +46,24 @@ def check_before(
     Args:
         folder: the benchmark's.
         device: Lightning Fabric accelerator.
+        devices: that train a cell together.
+        logger: that gets the lines of trainings' logs; "" for none.
         executor: the name of one.
         where: the spec's file, for messages about its content.
 
     Raises:
-        UsageError: no such executor, device, data set or level here, a folder that cannot be
-            written or holds another benchmark, a backbone, engine or data set that do not go
-            together, a model that does not fit in memory.
+        UsageError: no such executor, device, logger, data set or level here, a folder that cannot
+            be written or holds another benchmark, a backbone, engine, data set or training that do
+            not go together, a model that does not fit in memory.
         OodmlError: a package or file that is missing; a ladder that is not whole.
     """
     get_executor(executor)
     check_folder_target("--out", folder)
     earlier_plan(folder, spec.name)
     fabric_of(device, "float32")
+    check_devices(device, devices)
+    if logger:
+        check_logger(logger)
     for name in spec.datasets:
         with _about(f"{where}: dataset"):
             check_dataset(name)
@@ -76,9 +83,8 @@ def check_before(
                     check_fits(network, name, vectors=vectors)
         for place, planned in enumerate(spec.methods()):
             with _about(f"{where}: methods.{place}"):
-                fabric_of(device, planned.training.precision)
+                check_training(planned, network, device, devices)
                 check_size(planned, network)
-                _check_batches(planned)
 
 
 def check_metric(spec: BenchmarkSpec, metric: str) -> None:
@@ -114,19 +120,6 @@ def _check_shots(spec: BenchmarkSpec, entry: LadderEntry, ladder: Ladder | None)
                 f"{table}.shots: the ladder has no {missing[0]}-shot episodes (it has: {has}); "
                 "change shots here or there"
             )
-
-
-def _check_batches(planned: PlannedMethod) -> None:
-    """UsageError where a batch of the settings' size does not hold what the method's rule draws."""
-    method, size = planned.method, planned.training.batch_size
-    if not method.trains:
-        return
-    try:
-        batches_of(method, planned.training).open(stand_in_labels(method, size), size, 0)
-    except OodmlError:
-        raise
-    except Exception:  # anybody's code: its own cells fail and say why, the others go on
-        return
 
 
 def _checked_network(features: FeatureSettings, device: str) -> Backbone:

@@ -75,7 +75,7 @@ class CellEmbedder:
             batch_size: images a forward pass of the frozen backbone.
 
         Raises:
-            UsageError: vectors of another length, or where the whole network was trained.
+            UsageError: vectors of another length, or where images were trained on.
             IntegrityError: the backbone gives other features here than when the cell was trained.
             DataError: an image that cannot be read.
         """
@@ -86,7 +86,7 @@ class CellEmbedder:
         rows = np.asarray(data.vectors if isinstance(data, ClassDataset) else data, np.float32)
         if self._whole_network and self._bench.preprocessing is not None:
             raise UsageError(
-                f"cell {self.cell.run_id} trained the whole network: it embeds images, not vectors"
+                f"cell {self.cell.run_id} was trained on images: it embeds images, not vectors"
             )
         width = self._width
         if rows.ndim != 2 or rows.shape[1] != width:

@@ -15,7 +15,7 @@ from oodml.runs.plan.grid import grid
 from oodml.runs.plan.methods import PlannedMethod
 from oodml.runs.plan.settings import Setting
 from oodml.runs.plan.spec import BenchmarkSpec
-from oodml.runs.training_run import seconds_a_step
+from oodml.runs.timing import seconds_a_step
 
 # Length of given vectors, which are not opened for an estimate.
 _UNKNOWN_DIM = 512
@@ -89,8 +89,7 @@ def _seconds(spec: BenchmarkSpec, planned: PlannedMethod, setting: Setting) -> f
 
 def _image_shape(backbone: Backbone, image_size: int | None) -> tuple[int, ...]:
     assert backbone.preprocessing is not None
-    view = backbone.preprocessing.at_size(image_size)
-    return len(view.mean), view.size, view.size
+    return backbone.preprocessing.at_size(image_size).shape
 
 
 def _adaptation(spec: BenchmarkSpec, planned: PlannedMethod) -> int:

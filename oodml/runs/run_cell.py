@@ -141,6 +141,8 @@ def _model(
         weights = store.file(shared.run_id, WEIGHTS_FILE)
         if weights is not None:
             return trained_before(cell, method, split, bench, weights)
+    if not method.learns_from_source:  # nothing that other processes, or a log, would see
+        return train_cell(cell, method, split, bench, checkpoint)
     log = logs.of(cell) if logs is not None else None
     with several_processes(cell, bench, store.folder, checkpoint) as fabric:
         return train_cell(cell, method, split, bench, checkpoint, on_step, fabric=fabric, log=log)

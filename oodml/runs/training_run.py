@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from torch import nn
 
 from oodml.core.errors import UsageError
 from oodml.core.hashing import derived_seed
@@ -48,11 +46,8 @@ from oodml.training import (
 )
 
 OnStep = Callable[[int, int], None]
-_PROBE_STEPS = 3
 # Below so many images exporting the network takes longer than running it as it is.
 _ENGINE_ROWS = 512
-# Made-up items of a class: more than any rule draws of one.
-_STAND_INS = 256
 
 
 @dataclass(frozen=True)
@@ -213,7 +208,8 @@ def train_cell(
     embedder = _fresh(method, bench, settings, len(items.class_names))
     terms = method.terms(embedder.dims(len(items.class_names)))
     if settings.initialisation != "backbone":
-        initialise(embedder, settings.initialisation)
+        drawn = embedder.head if settings.parts == "head" else embedder
+        initialise(drawn, settings.initialisation)
         initialise_classifiers(terms.values(), settings.initialisation)
     elif settings.head_start == "projection" and method.learns_from_source:
         features = np.asarray(bench.features[items.rows])
@@ -329,54 +325,3 @@ class _OracleScores(_SplitScores):
 
     def test(self, model: nn.Module) -> float:
         return self._score(model, self._test, "map_at_r")
-
-
-class _RandomInputs:
-    """Inputs of the right shape for timing, standing in for a data set that is not opened."""
-
-    augments = True
-
-    def __init__(self, shape: tuple[int, ...], rows: int) -> None:
-        self.rows = rows
-        self._shape = shape
-
-    def training_batch(self, indices: NDArray[np.int64], seed: int) -> Tensor:
-        return torch.randn(len(indices), *self._shape)
-
-    def evaluation_batches(self, indices: NDArray[np.int64]) -> Iterator[Tensor]:
-        raise NotImplementedError
-
-
-def stand_in_labels(method: Method, size: int) -> NDArray[np.int64]:
-    """Classes of made-up items that a batch of ``size`` can be drawn from, whatever the rule."""
-    classes = max(2, size // method.images_per_class)
-    each = max(2 * method.images_per_class, min(size, _STAND_INS))
-    return np.arange(classes * each, dtype=np.int64) % classes
-
-
-def seconds_a_step(
-    method: Method, settings: TrainingSettings, trunk: nn.Module, feature_dim: int, shape: Any
-) -> float:
-    """Time of one update on random inputs of ``shape``, from a few real ones on the processor."""
-    labels = stand_in_labels(method, settings.batch_size)
-    classes = int(labels.max()) + 1
-    dims = Dims(feature_dim, settings.embedding_dim or feature_dim, classes)
-    source = _RandomInputs(tuple(shape), len(labels))
-    marks: list[float] = []
-    train(
-        Embedder.of(method, trunk, dims, settings),
-        method.terms(dims),
-        Feed(
-            source,
-            np.arange(len(labels)),
-            labels,
-            batches_of(method, settings),
-            settings.batch_size,
-            0,
-        ),
-        settings.model_copy(update={"steps": _PROBE_STEPS}),
-        Fabric(accelerator="cpu", devices=1),
-        on_step=lambda _: marks.append(time.perf_counter()),
-    )
-    # the first step pays for set-up, the later ones are the rule
-    return (marks[-1] - marks[0]) / (len(marks) - 1)

@@ -14,6 +14,7 @@ from torch import nn
 from oodml.core.errors import IntegrityError, UsageError
 from oodml.datasets import ClassDataset, load_dataset
 from oodml.datasets.resized import resized_images
+from oodml.features.backbone import Backbone
 from oodml.features.engines.precision import fabric_of
 from oodml.features.preprocessing import Preprocessing
 from oodml.features.registry import create_backbone
@@ -31,7 +32,18 @@ from oodml.training import (
     PlainImages,
     TrainingSettings,
 )
+from oodml.training.arithmetic import check_precision
 from oodml.training.augmentation import Augmentation, augmentation_of
+
+
+def check_has_layers(backbone: Backbone) -> None:
+    """UsageError where there is nothing that a mode other than "head" could use."""
+    if backbone.preprocessing is None and not backbone.is_network_on_vectors:
+        raise UsageError(
+            f"a backbone with layers is needed, and {backbone.name!r} has none: use mode "
+            '"head", or a network on vectors',
+            key="mode",
+        )
 
 
 @dataclass(frozen=True)
@@ -99,7 +111,10 @@ class Workbench:
         return next(one for one in self.splits(cell.condition, cell.level) if one.draw == cell.draw)
 
     def fabric(self, settings: TrainingSettings) -> Fabric:
-        return fabric_of(self.device, settings.precision)
+        """A Fabric on one device; UsageError for a precision that it does not compute."""
+        fabric = fabric_of(self.device, settings.precision)
+        check_precision(settings.precision, fabric.device)
+        return fabric
 
     def source(self, settings: TrainingSettings) -> ItemSource:
         """Inputs of the model in the settings' mode; one of a kind for the workbench's life."""
@@ -123,16 +138,12 @@ class Workbench:
 
     def _network_vectors(self) -> NDArray[np.float32]:
         """What a network on vectors takes: the data set's own, which nothing augments."""
-        if not create_backbone(self.setting.backbone).is_network_on_vectors:
-            raise UsageError(
-                f'training.mode "network" needs a backbone with layers; {self.setting.backbone!r} '
-                'has none: use mode "head", or a network on vectors'
-            )
+        check_has_layers(create_backbone(self.setting.backbone))
         assert self.dataset.vectors is not None
         return self.dataset.vectors
 
     def trunk(self, settings: TrainingSettings) -> nn.Module:
-        """What is below the head: a fresh backbone in mode "network", else nothing.
+        """What is below the head: nothing on cached features, else a fresh backbone.
 
         Building one may draw from torch's generator, so it is built anew for every cell.
 
@@ -152,7 +163,7 @@ class Workbench:
 
     @cached_property
     def dataset(self) -> ClassDataset:
-        """The data set with its images; only mode "network" needs them."""
+        """The data set with its images; cached features need none of them."""
         dataset = load_dataset(self.setting.dataset)
         if dataset.fingerprint != self.setting.dataset_fingerprint:
             raise IntegrityError(

@@ -63,11 +63,12 @@ def adapt(
     adaptation = adaptation or method.adaptation_or_error()
     adapting = adaptation.by or method
     copied = copy.deepcopy(model)
+    parts: Parts = "head" if "head" in (adaptation.trains, settings.parts) else "all"
     classes, counts = np.unique(support_labels, return_counts=True)
     with kept_randomness():
         seed_all(seed)
         terms = adapting.terms(copied.dims(len(classes)))
-        _draw_anew(copied, terms, adaptation, settings)
+        _draw_anew(copied, terms, adaptation, settings, parts)
     shots = int(counts.max())
     if not adaptation.learns(shots):
         for term in terms.values():
@@ -75,7 +76,6 @@ def adapt(
         return copied.eval(), terms
     if adaptation.carry_moments and moments is None:
         raise OodmlError("the moments of the source training are not at hand")
-    parts: Parts = "head" if "head" in (adaptation.trains, settings.parts) else "all"
     if parts == "head":
         copied.trunk.requires_grad_(False)  # else every update would go back through it
     sealed = SealedSource(source, support)
@@ -151,10 +151,16 @@ def _draw_anew(
     terms: dict[str, Term],
     adaptation: Adaptation,
     settings: TrainingSettings,
+    parts: Parts,
 ) -> None:
-    """Random weights where the adaptation begins from scratch; its new classifier's in any case."""
+    """Random weights where the adaptation begins from scratch; its new classifier's in any case.
+
+    Of what does not train the weights stay: a frozen backbone of random ones would be of no use.
+    """
     scheme = settings.initialisation
     if adaptation.fresh:
-        initialise(model, "torch" if scheme == "backbone" else scheme)
+        initialise(
+            model.head if parts == "head" else model, "torch" if scheme == "backbone" else scheme
+        )
     if scheme != "backbone":
         initialise_classifiers(terms.values(), scheme)

@@ -9,7 +9,18 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import Tensor, nn
 
+from oodml.core.errors import UsageError
 from oodml.training.settings import TrainingSettings
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """UsageError for float16 on a processor, in whose place Fabric would compute bfloat16."""
+    if precision == "float16" and device.type == "cpu":
+        raise UsageError(
+            'precision "float16" is not computed on a processor; use "bfloat16" or "float32", or '
+            "another device",
+            key="precision",
+        )
 
 
 @contextmanager
@@ -21,8 +32,7 @@ def arithmetic(settings: TrainingSettings, trunk: nn.Module) -> Iterator[None]:
         if settings.channels_last:
             trunk.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if settings.compile and not isinstance(trunk, nn.Identity):
-            trunk.compile()  # in place: names in its state dict stay
-            stack.callback(setattr, trunk, "_compiled_call_impl", None)
+            stack.enter_context(_compiled(trunk))
         yield
 
 
@@ -31,6 +41,25 @@ def laid_out(inputs: Tensor, settings: TrainingSettings) -> Tensor:
     if settings.channels_last and inputs.ndim == 4:
         return inputs.contiguous(memory_format=torch.channels_last)
     return inputs
+
+
+@contextmanager
+def _compiled(trunk: nn.Module) -> Iterator[None]:
+    trunk.compile()  # in place: names in its state dict stay
+    try:
+        yield
+    except RuntimeError as error:  # it compiles when the trunk first computes
+        from torch._dynamo.exc import TorchDynamoException  # takes seconds to import
+
+        if not isinstance(error, TorchDynamoException):
+            raise
+        raise UsageError(
+            "training.compile: torch could not compile the backbone here "
+            f"({str(error).strip().splitlines()[0]}); use compile = false",
+            key="compile",
+        ) from error
+    finally:
+        trunk._compiled_call_impl = None
 
 
 @contextmanager

@@ -5,10 +5,22 @@ from __future__ import annotations
 from oodml.core.errors import UsageError
 from oodml.methods import BatchRule
 from oodml.methods.adaptation import Learner
-from oodml.methods.batch_rule import batch_rule_class
+from oodml.methods.batch_rule import batch_rule_class, create_batch_rule
 from oodml.training.settings import TrainingSettings
 
 OWN_RULE = TrainingSettings.model_fields["batch_rule"].default
+
+
+def check_batch_rule(settings: TrainingSettings) -> None:
+    """UsageError for an unknown rule or parameter, or parameters without a rule."""
+    name, options = settings.batch_rule, settings.batch_rule_options
+    if name != OWN_RULE:
+        create_batch_rule(name, **options)
+    elif options:
+        raise UsageError(
+            "batch_rule_options need a batch_rule; the method's own has the method's",
+            key="batch_rule_options",
+        )
 
 
 def batches_of(method: Learner, settings: TrainingSettings) -> BatchRule:
@@ -22,13 +34,9 @@ def batches_of(method: Learner, settings: TrainingSettings) -> BatchRule:
             the method cannot learn from: it shows other views, or roles where there are none.
     """
     own = method.batches()
+    check_batch_rule(settings)
     name, options = settings.batch_rule, settings.batch_rule_options
     if name == OWN_RULE:
-        if options:
-            raise UsageError(
-                "batch_rule_options need a batch_rule; the method's own has the method's",
-                key="batch_rule_options",
-            )
         return own
     kind = batch_rule_class(name)
     if (kind.views, kind.roles) != (own.views, own.roles):

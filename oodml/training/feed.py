@@ -83,7 +83,7 @@ class Feed:
         hand-over takes longer, most of all where other processes keep the cores busy.
         """
         if getattr(self.source, "immediate", False):
-            yield from map(self.batch, numbers)
+            yield from (self._loaded(one, self._drawn(one), share) for one in numbers)
             return
         with ThreadPoolExecutor(1) as pool:
             pending = self._started(pool, numbers.start, share) if len(numbers) else None

@@ -16,6 +16,7 @@ from lightning_fabric.strategies import DDPStrategy
 
 from oodml.core.errors import UsageError
 from oodml.features.engines.precision import PRECISIONS, fabric_of
+from oodml.training.arithmetic import check_precision
 
 # The leading process scores while the others wait; a whole validation side may take its time.
 _PATIENCE = timedelta(hours=6)
@@ -67,7 +68,8 @@ def one_of_several(
         port: free on this machine, the same for all.
 
     Raises:
-        UsageError: this machine has not so many devices of the kind.
+        UsageError: this machine has not so many devices of the kind, or they do not compute in the
+            precision.
     """
     check_devices(device, world)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets each process
@@ -78,6 +80,7 @@ def one_of_several(
         strategy=strategy,
         precision=PRECISIONS[precision],
     )
+    check_precision(precision, fabric.device)
     fabric.launch()
     try:
         yield fabric

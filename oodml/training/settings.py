@@ -15,10 +15,16 @@ MOST_COLUMNS = 65_536
 # Settings that came after results had been made. They enter an identity only where they are not at
 # their default, so that what was computed before them keeps its own.
 _ADDED = (
+    "initialisation",
     "schedule",
     "warmup_steps",
     "freeze_backbone_steps",
     "clip_gradient",
+    "augmentation",
+    "augmentation_options",
+    "store",
+    "batch_rule",
+    "batch_rule_options",
     "micro_batch",
     "compile",
     "channels_last",
@@ -56,7 +62,8 @@ class TrainingSettings(BaseModel):
     initialisation: Literal["backbone", "torch", "xavier", "normal", "normal-biases"] = Field(
         "backbone",
         description="weights a network begins with: the backbone's own, or others for every cell; "
-        "the head is then drawn alike, whatever head_start says",
+        "the head is then drawn alike, whatever head_start says. Of a frozen backbone it is the "
+        "head alone that is drawn",
     )
     input_length: Number = Field(
         0.0, ge=0, description="features are scaled to this length; 0 leaves them as they are"
@@ -87,7 +94,8 @@ class TrainingSettings(BaseModel):
     freeze_batch_norm: Flag = Field(True, description="backbone batch norm stays as pretrained")
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     augmentation: str = Field(
-        "random-resized-crop", description="recipe of the training views of images, mode network"
+        "random-resized-crop",
+        description="recipe of the training views of images; cached features have none",
     )
     augmentation_options: dict[str, Any] = Field(
         default_factory=dict, description="parameters of another recipe than the default"
@@ -150,7 +158,8 @@ class TrainingSettings(BaseModel):
         """JSON form that identifies a training; settings that are newer than it only if given."""
         plain = self.model_dump(mode="json")
         for name in _ADDED:
-            if plain[name] == type(self).model_fields[name].default:
+            field = type(self).model_fields[name]
+            if plain[name] == field.get_default(call_default_factory=True):
                 del plain[name]
         return plain
 

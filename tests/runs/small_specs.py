@@ -43,7 +43,7 @@ def toml(spec: dict[str, Any]) -> str:
     lines, tables = [], []
     for key, value in spec.items():
         if isinstance(value, dict):
-            tables.append(_table(f"[{key}]", value))
+            tables.append(_table(f"[{key}]", value, f"[{key}."))
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             tables += [_table(f"[[{key}]]", one, f"[{key}.") for one in value]
         else:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from small_specs import SMALL, first_cell
 
 from oodml.cli import run_command
@@ -130,24 +129,6 @@ def test_another_version_of_the_method_is_refused(
     monkeypatch.setattr(Triplet, "version", 99)
     with pytest.raises(IntegrityError, match="version"):
         load_embedder(cell)
-
-
-@pytest.fixture
-def photos(tmp_path: Path, oodml_home: Path) -> Path:
-    """Twelve classes of noisy patterns, a folder each; added as "photos"."""
-    rng = np.random.default_rng(0)
-    for number in range(12):
-        pattern = rng.integers(0, 255, (7, 7, 3))
-        folder = tmp_path / "photos" / f"class-{number:02d}"
-        folder.mkdir(parents=True)
-        for image in range(5):
-            noisy = np.clip(pattern + rng.normal(0, 60, pattern.shape), 0, 255).astype(np.uint8)
-            Image.fromarray(np.kron(noisy, np.ones((4, 4, 1), np.uint8))).save(
-                folder / f"{image}.png"
-            )
-    added = ["data", "add", "photos", "--kind", "image-folder", "--dir", str(tmp_path / "photos")]
-    assert run_command(added) == 0
-    return tmp_path / "photos"
 
 
 @pytest.mark.parametrize("mode", ["head", "last-layer", "network"])

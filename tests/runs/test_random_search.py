@@ -160,6 +160,25 @@ def test_trials_are_those_drawn_and_the_first_is_the_specs(
                 assert behind.value == pytest.approx(score - choice.score, abs=1e-12)
 
 
+def test_a_method_s_own_selection_rule_is_no_part_of_a_search(
+    vector_data: str, tmp_path: Path
+) -> None:
+    """There are no validation classes left to select by, and the oracle would look at those scored."""
+    methods = [
+        {"name": "triplet", "training": {"selection": one, "selection_options": {}}}
+        for one in ("best-val", "oracle")
+    ]
+    for number, method in enumerate(methods):
+        out = tmp_path / str(number)
+        (choice,) = search_ranges(
+            {**SPEC, "methods": [method]}, out, 2, parameters=["learning_rate"], executor="serial"
+        )
+        assert len(choice.scores) == 2
+        rows = read_results(out)
+        assert set(rows["selection"]) == {"fixed-steps"}
+        assert rows["selection_fair"].all()
+
+
 def test_more_trials_keep_those_that_are_there(
     vector_data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

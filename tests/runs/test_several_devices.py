@@ -59,7 +59,28 @@ def test_two_devices_give_the_table_of_one(vector_data: str, tmp_path: Path) -> 
     assert CellStore(tmp_path / "two").is_done(one["run_id"].iloc[0])
     assert list((tmp_path / "two" / "checkpoints").glob("*")) == []
     (log,) = (tmp_path / "two" / "logs").iterdir()
-    assert [row["step"] for row in csv.DictReader(log.open())] == ["4", "8"]
+    rows = list(csv.DictReader(log.open()))
+    assert [row["step"] for row in rows if row["loss"]] == ["4", "8"]
+    assert [row["step"] for row in rows if row["score/validation"]] == ["0", "4", "8"]
+
+
+def test_a_network_on_two_devices_adapts_as_on_one(photos: str, tmp_path: Path) -> None:
+    """Its share of views is loaded alone, the leading process scores, and adapts by itself."""
+    given = {
+        **spec("weight-transfer", "baseline", mode="network", selection="plateau"),
+        "dataset": "photos",
+        "features": {"backbone": "conv4", "image_size": 32},
+        "tasks": [{"name": "k-shot", "shots": [2], "episodes": 2}],
+    }
+    given["training"] |= {"freeze_batch_norm": False, "evaluate_every": 4, "batch_size": 9}
+    for method in given["methods"]:
+        method["adaptation_steps"] = 3
+    one = run(given, tmp_path / "one")
+    two = run(given, tmp_path / "two", devices=2)
+    assert set(two["label"]) == set(one["label"])
+    adapted = "accuracy_2_shot_adapted_classifier"
+    assert (two["metric"] == adapted).sum() == 2
+    np.testing.assert_allclose(two["value"], one["value"], atol=0.03)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,14 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
-from process_cases import BATCH, CLASSES, LABELS, ROWS, Pictures, Trunk
+from process_cases import BATCH, CLASSES, LABELS, ROWS, SIDE, Pictures, Trunk
 from torch import nn
 
 from oodml.core.errors import UsageError
 from oodml.methods import Dims, ParameterGroup, Step, Term, create_method
-from oodml.training import CachedFeatures, Embedder, Feed, TrainingSettings, train
+from oodml.runs.timing import seconds_a_step
+from oodml.training import CachedFeatures, Embedder, Feed, TrainingSettings, adapt, train
+from oodml.training.arithmetic import check_precision
 from oodml.training.optimisers import parameter_groups
 
 State = dict[str, torch.Tensor]
@@ -206,6 +209,54 @@ class TestArithmetic:
         torch.testing.assert_close(compiled.head.weight, plain.head.weight, rtol=1e-4, atol=1e-5)
         assert list(compiled.state_dict()) == list(plain.state_dict())
 
+    def test_a_trunk_that_cannot_be_compiled_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def without_compiler(graph: object, inputs: object) -> Any:
+            raise RuntimeError("no C++ compiler")
+
+        traced = nn.Module.compile
+        monkeypatch.setattr(
+            nn.Module, "compile", lambda self: traced(self, backend=without_compiler)
+        )
+        with pytest.raises(UsageError, match=r"(?s)could not compile.*use compile = false"):
+            run(steps=1, compile=True)
+
+    def test_float16_on_a_processor_is_refused(self) -> None:
+        with pytest.raises(UsageError, match="not computed on a processor"):
+            check_precision("float16", torch.device("cpu"))
+        check_precision("float16", torch.device("cuda"))
+        check_precision("bfloat16", torch.device("cpu"))
+
+
+class TestFrozenTrunk:
+    def test_an_adaptation_from_scratch_leaves_it(self) -> None:
+        """In mode last-layer: random weights that nothing trains would be of no use."""
+
+        class Scores:
+            def training(self, model: nn.Module) -> float:
+                return 0.0
+
+        method = create_method("baseline")
+        settings = TrainingSettings(mode="last-layer", batch_size=6)
+        model = Embedder(Trunk(), method.whole_head(Dims(8, 16, 2)), 8, 16)
+        support = np.arange(10)
+        adapted, _ = adapt(
+            model, method, Single(), support, LABELS[support], settings,  # type: ignore[arg-type]
+            Fabric(accelerator="cpu", devices=1), seed=0, scores=Scores(),  # type: ignore[arg-type]
+            adaptation=replace(method.adaptation_or_error(), steps=2),
+        )  # fmt: skip
+        for key, value in model.trunk.state_dict().items():
+            assert torch.equal(adapted.trunk.state_dict()[key], value), key
+        heads = [dict(one.head.named_parameters()) for one in (model, adapted)]
+        assert any(not torch.equal(heads[0][key], heads[1][key]) for key in heads[0])
+
+    def test_an_estimate_does_not_train_it(self) -> None:
+        trunk = Trunk()
+        before = trunk.convolution.weight.detach().clone()
+        for mode, same in (("last-layer", True), ("network", False)):
+            settings = TrainingSettings(mode=mode, batch_size=12, freeze_backbone_steps=50)  # type: ignore[arg-type]
+            seconds_a_step(create_method("triplet"), settings, trunk, 8, (1, SIDE, SIDE))
+            assert torch.equal(trunk.convolution.weight, before) == same
+
 
 class TestIdentity:
     def test_newer_settings_enter_only_where_they_are_given(self) -> None:
@@ -215,6 +266,15 @@ class TestIdentity:
         changed = TrainingSettings(clip_gradient=1.0, micro_batch=32)
         assert changed.identity() == {**plain, "clip_gradient": 1.0, "micro_batch": 32}
         assert TrainingSettings(**changed.identity()) == changed
+
+    def test_settings_of_this_version_leave_an_identity_as_it_was(self) -> None:
+        """Names of what identified a training at commit b00c04a."""
+        names = (
+            "mode selection selection_options steps batch_size embedding_dim head_start "
+            "input_length optimizer learning_rate backbone_learning_rate milestones decay "
+            "weight_decay evaluate_every freeze_batch_norm precision min_crop flip"
+        )
+        assert sorted(TrainingSettings().identity()) == sorted(names.split())
 
     def test_another_training_has_no_schedule_of_this_one(self) -> None:
         given = TrainingSettings(milestones=(3,), warmup_steps=2, schedule="cosine")

@@ -21,7 +21,6 @@ from oodml.features.engines.choice import AUTO
 from oodml.features.engines.engine import engine_class
 from oodml.features.registry import check_backbone_name
 from oodml.methods import Method
-from oodml.methods.batch_rule import create_batch_rule
 from oodml.runs.plan.conditions import get_condition
 from oodml.runs.plan.explain import explain
 from oodml.runs.plan.ladders import check_entry, chosen_levels
@@ -42,7 +41,7 @@ from oodml.runs.plan.selection import selection_rule
 from oodml.runs.tasks import Task, create_task
 from oodml.training import TrainingSettings, batches_of
 from oodml.training.augmentation import augmentation_of
-from oodml.training.batches import OWN_RULE
+from oodml.training.batches import check_batch_rule
 
 SCHEMA_VERSIONS = (1, 2)
 # Raised by any change of split, metric or preprocessing that moves numbers; the package version
@@ -133,7 +132,8 @@ class BenchmarkSpec(Section):
     @property
     def sha256(self) -> str:
         """Hash of the resolved spec but for its name and description."""
-        content = self.resolved()
+        # a setting that came later and has its default leaves a spec what it was
+        content = {**self.resolved(), "training": self.training.identity()}
         return sha256_json({k: v for k, v in content.items() if k not in ("name", "description")})
 
 
@@ -277,9 +277,9 @@ def _check_input(training: TrainingSettings, method: Method | None = None, table
         key = "augmentation" if error.key is None else "augmentation_options"
         raise UsageError(str(error), key=f"{table}{key}") from None
     try:
-        if method is None and training.batch_rule != OWN_RULE:
-            create_batch_rule(training.batch_rule, **training.batch_rule_options)
-        elif method is not None and method.trains:
+        if method is None:
+            check_batch_rule(training)
+        elif method.trains:
             batches_of(method, training)
     except UsageError as error:
         key = "batch_rule" if error.key in (None, "batch_rule") else "batch_rule_options"

@@ -88,10 +88,14 @@ def is_training(name: str) -> bool:
 
 
 def point(spec: BenchmarkSpec, entry: dict[str, Any], values: dict[str, Any]) -> Point:
-    """The method of ``entry`` with ``values`` instead of its own; UsageError for a wrong one."""
+    """The method of ``entry`` with ``values`` instead of its own; UsageError for a wrong one.
+
+    A selection rule of its own is left out: the validation classes are what is scored.
+    """
+    own = {k: v for k, v in entry.get("training", {}).items() if not k.startswith("selection")}
     training = {key: value for key, value in values.items() if is_training(key)}
     others = {key: value for key, value in values.items() if not is_training(key)}
-    changed = {**entry, **others, "training": {**entry.get("training", {}), **training}}
+    changed = {**entry, **others, "training": {**own, **training}}
     changed.pop("preset", None)  # its values stand in the resolved entry
     alone = parse_spec({**spec.resolved(), "methods": [changed]}, "search")
     return Point(values, changed, alone.methods()[0].label)

@@ -40,7 +40,9 @@ class FewShot(Task):
         choices=("method", "oodml"),
     )
     trains = Parameter(
-        "head", "what ooDML's adaptation moves: the last layer, or all", choices=("head", "all")
+        "head",
+        "what ooDML's adaptation moves: the last layer, or all that the training moved",
+        choices=("head", "all"),
     )
     steps = Parameter(
         None,

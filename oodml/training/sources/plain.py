@@ -32,13 +32,13 @@ class PlainImages:
         self.rows = len(dataset)
         self._dataset = dataset
         self._preprocessing = preprocessing
-        self._views = np.zeros((self.rows, *_shape(preprocessing)), np.float32)
+        self._views = np.zeros((self.rows, *preprocessing.shape), np.float32)
         self._loaded = np.zeros(self.rows, dtype=bool)
 
     @staticmethod
     def fits_in_memory(rows: int, preprocessing: Preprocessing) -> bool:
         """Whether so many images take less than 1 GiB at the network's input size."""
-        return rows * int(np.prod(_shape(preprocessing))) * 4 <= _MOST_BYTES
+        return rows * int(np.prod(preprocessing.shape)) * 4 <= _MOST_BYTES
 
     def training_batch(self, indices: NDArray[np.int64], seed: int) -> Tensor:
         return self._views_of(indices)
@@ -53,7 +53,3 @@ class PlainImages:
             self._views[index] = self._preprocessing.evaluation_view(image)
             self._loaded[index] = True
         return torch.from_numpy(self._views[indices])
-
-
-def _shape(preprocessing: Preprocessing) -> tuple[int, int, int]:
-    return len(preprocessing.mean), preprocessing.size, preprocessing.size
