@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from oodml.methods.terms.pairs import pair_masks, products, unit_rows
+from oodml.methods.terms.unit import first_derivative_only
 
 
 class MultiSimilarityLoss(nn.Module):
@@ -97,8 +97,8 @@ class _Summed(torch.autograd.Function):
         return logarithms.sum() / len(cosines)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        first_derivative_only()
         (slopes,) = ctx.saved_tensors
         return slopes * (gradient / len(slopes)), None, None, None, None, None
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from oodml.core.errors import UsageError
 from oodml.methods.step import full_precision
+from oodml.methods.terms.unit import first_derivative_only
 
 
 class SphericalConstraint(nn.Module):
@@ -80,14 +80,14 @@ class _MeanSquare(torch.autograd.Function):
     def forward(
         ctx: Any, rows: Tensor, norms: Tensor, deviations: Tensor, weight: float
     ) -> Tensor:
-        ctx.save_for_backward(rows, norms, deviations)
-        ctx.factor = weight / len(rows)
-        return torch.dot(deviations, deviations) * ctx.factor
+        factor = weight / len(rows)
+        # a zero row has no direction: whatever it is divided by, it stays zero
+        slopes = deviations * (2 * factor) / norms.clamp(min=1e-12)
+        ctx.save_for_backward(rows, slopes.unsqueeze(1))
+        return torch.dot(deviations, deviations) * factor
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        rows, norms, deviations = ctx.saved_tensors
-        # a zero row has no direction: whatever it is divided by, it stays zero
-        factors = (gradient * (2 * ctx.factor)) * deviations / norms.clamp(min=1e-12)
-        return rows * factors[:, None], None, None, None
+        first_derivative_only()
+        rows, slopes = ctx.saved_tensors
+        return rows * (slopes * gradient), None, None, None

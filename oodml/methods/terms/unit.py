@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from oodml.methods.step import full_precision
 
@@ -30,6 +29,15 @@ def products(rows: Tensor) -> Tensor:
     return found
 
 
+def first_derivative_only() -> None:
+    """Called in a backward that autograd cannot go through again: RuntimeError where it would.
+
+    torch's own `once_differentiable` costs as much as the arithmetic here.
+    """
+    if torch.is_grad_enabled():
+        raise RuntimeError("this loss has a first derivative only; leave out create_graph=True")
+
+
 class _Unit(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
@@ -39,8 +47,8 @@ class _Unit(torch.autograd.Function):
         return unit
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        first_derivative_only()
         unit, norms = ctx.saved_tensors
         along = (gradient * unit).sum(dim=1, keepdim=True)
         along.masked_fill_(norms <= _LEAST_NORM, 0.0)  # there the divisor is fixed
@@ -54,7 +62,7 @@ class _Products(torch.autograd.Function):
         return rows @ rows.T
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        first_derivative_only()
         (rows,) = ctx.saved_tensors
         return (gradient + gradient.T) @ rows
