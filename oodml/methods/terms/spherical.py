@@ -77,9 +77,7 @@ class _MeanSquare(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, rows: Tensor, norms: Tensor, deviations: Tensor, weight: float
-    ) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, norms: Tensor, deviations: Tensor, weight: float) -> Tensor:
         factor = weight / len(rows)
         # a zero row has no direction: whatever it is divided by, it stays zero
         slopes = deviations * (2 * factor) / norms.clamp(min=1e-12)
