@@ -24,6 +24,7 @@ import pytorch_metric_learning.losses as losses
 import pytorch_metric_learning.miners as miners
 import torch
 from pytorch_metric_learning.reducers import MeanReducer
+from pytorch_metric_learning.regularizers import SparseCentersRegularizer
 from torch import Tensor
 
 from oodml import create_method
@@ -59,7 +60,15 @@ def library(classes: int, columns: int) -> dict[str, tuple[Any, Any]]:
         "cosface": (losses.CosFaceLoss(classes, columns, margin=0.35, scale=16), None),
         "sphereface": (losses.SphereFaceLoss(classes, columns, margin=4, scale=1), None),
         "normalized-softmax": (losses.NormalizedSoftmaxLoss(classes, columns), None),
-        "soft-triple": (losses.SoftTripleLoss(classes, columns), None),
+        "soft-triple": (
+            losses.SoftTripleLoss(
+                classes,
+                columns,
+                weight_regularizer=SparseCentersRegularizer(classes, centers_per_class=10),
+                weight_reg_weight=0.2,
+            ),
+            None,
+        ),
         "proxy-nca": (losses.ProxyNCALoss(classes, columns), None),
         "proxy-anchor": (losses.ProxyAnchorLoss(classes, columns), None),
         "supcon": (losses.SupConLoss(0.1), None),
