@@ -88,7 +88,9 @@ class Updates:
         extra: dict[str, Any] = {"momentum": 0.9} if settings.optimizer == "sgd" else {}
         groups = parameter_groups(model, terms, settings, parts)
         trained = [one for group in groups for one in group["params"]]
-        if _FUSED_ON_CPU and all(one.device.type == "cpu" for one in trained):
+        # with a scaler the fused one would take scaled gradients, which cannot be clipped
+        scaled = getattr(fabric.strategy.precision, "scaler", None) is not None
+        if _FUSED_ON_CPU and not scaled and all(one.device.type == "cpu" for one in trained):
             extra["fused"] = True  # one pass over the weights: a fifth of a head's step
         self._trained = trained
         self.optimizer = kind(groups, lr=settings.learning_rate, **extra)  # type: ignore[call-arg,unused-ignore]
