@@ -127,6 +127,7 @@ class _Run:
             maps="maps" in self._needs,
             seed=feed.seed,
         )
+        self._on_processor = fabric.device.type == "cpu"
         self._last: float | None = None
 
     def steps(self, checkpoint: Checkpoint | None, on_step: Callable[[int], None] | None) -> int:
@@ -200,7 +201,7 @@ class _Run:
             rates = self.updates.rates
             raise not_finite(step, values, total, self._last, rates, known)
         self._last = total
-        self.updates.optimizer.zero_grad()
+        self.updates.clear()
         self._fabric.backward(loss)
         back()
         self.updates.update()
@@ -209,9 +210,13 @@ class _Run:
         if self.log.due(batch.number + 1, len(step.labels)):
             self.log.add(batch.number + 1, step, values, self._terms, self.updates.rates)
 
+    def _to_device(self, values: Tensor) -> Tensor:
+        moved: Tensor = values if self._on_processor else self._fabric.to_device(values)
+        return moved
+
     def _seen(self, batch: Batch) -> tuple[Step, Callable[[], None]]:
         """The step as terms see it, and what takes its gradients into the trunk."""
-        to_device, rows = self._fabric.to_device, len(batch.labels)
+        to_device, rows = self._to_device, len(batch.labels)
         inputs = laid_out(to_device(batch.inputs), self._settings)
         trained = self._trains_trunk and batch.number >= self._settings.freeze_backbone_steps
         passed = self._trunk(batch.number, inputs, rows, trained=trained)

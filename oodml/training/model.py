@@ -90,7 +90,7 @@ class Embedder(nn.Module):
         else:
             found, features = None, self.trunk(inputs)
         if self.input_length:
-            features = self.input_length * nn.functional.normalize(features, dim=1)
+            features = scaled_rows(features, self.input_length)
         return features, found
 
     def heads_of(self, features: Tensor) -> dict[str, Tensor]:
@@ -118,6 +118,15 @@ class Embedder(nn.Module):
 
     def _batch_norms(self) -> list[nn.Module]:
         return [module for module in self.trunk.modules() if isinstance(module, _BatchNorm)]
+
+
+def scaled_rows(rows: Tensor, length: float) -> Tensor:
+    """Rows [n, F] at that length; a zero row stays zero."""
+    if rows.requires_grad:
+        return length * nn.functional.normalize(rows, dim=1)
+    # the same numbers with one matrix less: where the backbone is frozen this is a part of a step
+    norms = torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_min_(1e-12)
+    return (rows / norms).mul_(length)
 
 
 def embed(

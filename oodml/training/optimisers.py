@@ -92,6 +92,7 @@ class Updates:
         scaled = getattr(fabric.strategy.precision, "scaler", None) is not None
         if _FUSED_ON_CPU and not scaled and all(one.device.type == "cpu" for one in trained):
             extra["fused"] = True  # one pass over the weights: a fifth of a head's step
+        self._trained = trained
         self.optimizer = kind(groups, lr=settings.learning_rate, **extra)  # type: ignore[call-arg,unused-ignore]
         trunk = {id(one) for one in model.trunk.parameters()}
         self._trunk = [one for one in trained if id(one) in trunk]
@@ -110,6 +111,11 @@ class Updates:
     def rates(self) -> dict[str, float]:
         """Learning rate by the group's name; of several of one name that of the last."""
         return {group["name"]: float(group["lr"]) for group in self.optimizer.param_groups}
+
+    def clear(self) -> None:
+        """Drop the gradients there are; torch's own way records an event each time."""
+        for one in self._trained:
+            one.grad = None
 
     def update(self) -> None:
         """Move the weights by the gradients there are."""

@@ -16,6 +16,7 @@ from oodml.methods.heads.batch_norm import BatchNormHead
 from oodml.methods.registry import _wrappers
 from oodml.methods.terms.norms import SphericalTerm, SquaredNormTerm
 from oodml.training import Embedder, TrainingSettings, start_from_features
+from oodml.training.optimisers import parameter_groups
 
 DIMS = Dims(features=9, embedding=8, classes=4)
 SEC_BASES = ("triplet", "multi-similarity", "arcface", "cosface", "sphereface", "simclr")
@@ -276,7 +277,9 @@ class TestHead:
         model = Embedder.of(method, trunk, DIMS, settings).train()
         assert not trunk[1].training
         assert model.head.input_norm.training
-        trained = {id(p) for group in model.parameter_groups(settings) for p in group["params"]}
+        trained = {
+            id(p) for group in parameter_groups(model, {}, settings) for p in group["params"]
+        }
         assert {id(p) for p in model.head.parameters()} <= trained
         assert not {id(p) for p in trunk[1].parameters()} & trained
 

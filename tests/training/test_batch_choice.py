@@ -7,7 +7,7 @@ import pytest
 
 import oodml
 from oodml.core.errors import UsageError
-from oodml.methods.batch_rule import create_batch_rule
+from oodml.methods.batch_rule import batch_generator, create_batch_rule, items_by_class
 from oodml.training import TrainingSettings, batches_of
 
 LABELS = np.repeat(np.arange(4), (3, 5, 8, 10))
@@ -71,3 +71,21 @@ def test_classes_with_too_few_items_repeat_or_are_skipped() -> None:
         assert len(set(positions.tolist())) == 12
     with pytest.raises(UsageError, match="fewer than two classes have 9 items"):
         create_batch_rule("m-per-class", images_per_class=9, few="skip").open(LABELS, 24, seed=0)
+
+
+@pytest.mark.parametrize("images", [1, 2, 4, 7])
+@pytest.mark.parametrize("sizes", [(7, 8), (7, 40), (30, 3000), (7, 10_010)])
+def test_m_per_class_draws_what_a_choice_in_each_class_draws(
+    images: int, sizes: tuple[int, int]
+) -> None:
+    """Items of all classes are drawn at once, the very ones that class after class would give."""
+    sizes_of_classes = np.random.default_rng(images).integers(*sizes, 20, endpoint=True)
+    sizes_of_classes[3] = sizes[1]
+    labels = np.random.default_rng(1).permutation(np.repeat(np.arange(20), sizes_of_classes))
+    items = items_by_class(labels)
+    draw = create_batch_rule("m-per-class", images_per_class=images).open(labels, 12 * images, 5)
+    for step in range(20):
+        rng = batch_generator(5, step)
+        chosen = rng.choice(20, 12, replace=False)
+        one_by_one = [rng.choice(items[c], images, replace=False) for c in chosen]
+        np.testing.assert_array_equal(draw(step).positions, np.concatenate(one_by_one))

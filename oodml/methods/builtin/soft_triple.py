@@ -12,6 +12,7 @@ from oodml.methods.method import LossMethod
 from oodml.methods.registry import register_method
 from oodml.methods.step import Dims
 from oodml.methods.terms.proxies import PredictsByLogits
+from oodml.methods.terms.unit import unit_rows
 
 
 class CentreSpread(nn.Module):
@@ -29,7 +30,7 @@ class CentreSpread(nn.Module):
 
     def forward(self, weights: Tensor) -> Tensor:
         """[C * K, D], a class's centres together -> scalar."""
-        unit = F.normalize(weights, dim=1).reshape(-1, self.centres, weights.shape[1])
+        unit = unit_rows(weights).reshape(-1, self.centres, weights.shape[1])
         squares = 2 - 2 * unit @ unit.transpose(1, 2)
         first, second = torch.triu_indices(
             self.centres, self.centres, offset=1, device=weights.device
@@ -40,7 +41,17 @@ class CentreSpread(nn.Module):
 
 
 class PredictingSoftTriple(PredictsByLogits, SoftTripleLoss):  # type: ignore[misc]
-    """The library's loss, which is the paper's but for the regulariser, with its answer."""
+    """The library's loss, which is the paper's but for the regulariser, with its answer.
+
+    Logits in own code: autograd through the library's unit rows is most of its time.
+    """
+
+    def get_logits(self, embeddings: Tensor) -> Tensor:
+        """[n, D] -> [n, C]: the similarities to a class's centres, averaged by their softmax."""
+        cosines = unit_rows(embeddings) @ unit_rows(self.fc.T).T
+        cosines = cosines.view(-1, self.num_classes, self.centers_per_class)
+        shares = F.softmax(cosines * self.gamma, dim=2)  # the library holds 1 / gamma
+        return (shares * cosines).sum(dim=2)
 
 
 @register_method("soft-triple")

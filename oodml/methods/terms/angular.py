@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from oodml.methods.step import full_precision
-from oodml.methods.terms.pairs import pair_masks, unit_rows, zero_of
+from oodml.methods.terms.pairs import pair_masks, products, unit_rows, zero_of
 
 
 class AngularLoss(nn.Module):
@@ -51,12 +51,12 @@ class AngularLoss(nn.Module):
         if not kept.any():
             return zero_of(rows) + loss
         unit = unit_rows(rows)
-        cosines = unit @ unit.T
+        cosines = products(unit)
         exponents = 4 * self.tangent * (cosines[anchors] + cosines[positives])
         exponents = exponents - 2 * (1 + self.tangent) * cosines[anchors, positives, None]
         loss = loss + self.weight * _mean_log_one_plus_sum(exponents, kept)
         if self.npair_weight:
-            dots = rows @ rows.T
+            dots = products(rows)
             exponents = dots[anchors] - dots[anchors, positives, None]
             loss = loss + self.npair_weight * _mean_log_one_plus_sum(exponents, kept)
         return loss

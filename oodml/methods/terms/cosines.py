@@ -5,13 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from oodml.methods.terms.pairs import unit_rows
+from oodml.methods.terms.pairs import products, unit_rows
 
 
 def batch_cosines(embeddings: Tensor) -> Tensor:
     """[n, D] -> cosines of all pairs [n, n]; 0 for a zero vector."""
-    unit = unit_rows(embeddings)
-    return unit @ unit.T
+    return products(unit_rows(embeddings))
 
 
 def log_sum_exp(values: Tensor, kept: Tensor) -> Tensor:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oodml.methods.step import full_precision
+from oodml.methods.terms.unit import products, unit_rows
 
 
 class HistogramLoss(nn.Module):
@@ -27,9 +26,9 @@ class HistogramLoss(nn.Module):
         self.bins = bins
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        unit = F.normalize(full_precision(embeddings), dim=1)
+        unit = unit_rows(embeddings)
         rows, columns = torch.triu_indices(len(unit), len(unit), offset=1, device=unit.device)
-        similarities = (unit @ unit.T)[rows, columns].clamp(-1, 1)
+        similarities = products(unit)[rows, columns].clamp(-1, 1)
         positive = labels[rows] == labels[columns]
         if positive.all() or not positive.any():
             return similarities.sum() * 0.0

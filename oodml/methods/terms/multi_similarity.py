@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from oodml.methods.terms.pairs import pair_masks, unit_rows
+from oodml.methods.terms.pairs import pair_masks, products, unit_rows
+from oodml.methods.terms.unit import first_derivative_only
 
 
 class MultiSimilarityLoss(nn.Module):
@@ -41,25 +44,65 @@ class MultiSimilarityLoss(nn.Module):
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Embeddings [n, D] and labels [n] -> scalar."""
-        unit = unit_rows(embeddings)
-        cosines = unit @ unit.T
-        positive, negative = self._mined(cosines.detach(), *pair_masks(labels))
-        excess = cosines - self.base
-        pull = _log_one_plus_sum(-self.alpha * excess, positive) / self.alpha
-        push = _log_one_plus_sum(self.beta * excess, negative) / self.beta
-        return (pull + push).sum() / len(labels)
+        cosines = products(unit_rows(embeddings))
+        scales = (self.alpha, self.beta, self.base)
+        value: Tensor = _Summed.apply(cosines, *self._mined(cosines.detach(), labels), scales)
+        return value
 
-    def _mined(self, cosines: Tensor, positive: Tensor, negative: Tensor) -> tuple[Tensor, Tensor]:
+    def _mined(self, cosines: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Which positives and negatives are kept, bool [n, n] each; the smallest positive and the
+        largest negative kept of every row, [n, 1] each, inf and -inf where there is none."""
+        positive, negative = pair_masks(labels)
         if self.drop_duplicates:
             positive = positive & (cosines < 1 - 1e-5)
-        hardest_negative = cosines.masked_fill(~negative, -torch.inf).amax(dim=1, keepdim=True)
-        hardest_positive = cosines.masked_fill(~positive, torch.inf).amin(dim=1, keepdim=True)
-        hard_positive = positive & (cosines - self.epsilon < hardest_negative)
-        return hard_positive, negative & (cosines + self.epsilon > hardest_positive)
+        nearest = torch.where(negative, cosines, -torch.inf).amax(dim=1, keepdim=True)
+        farthest = torch.where(positive, cosines, torch.inf).amin(dim=1, keepdim=True)
+        positive = positive & (cosines - self.epsilon < nearest)
+        negative = negative & (cosines + self.epsilon > farthest)
+        kept_farthest = farthest.where(farthest - self.epsilon < nearest, torch.inf)
+        kept_nearest = nearest.where(nearest + self.epsilon > farthest, -torch.inf)
+        return positive, negative, kept_farthest, kept_nearest
 
 
-def _log_one_plus_sum(exponents: Tensor, kept: Tensor) -> Tensor:
-    """log(1 + sum of exp over the kept of each row): [n] of [n, m]; 0 where none is kept."""
-    filled = exponents.masked_fill(~kept, -torch.inf)
-    one = exponents.new_zeros(len(exponents), 1)
-    return torch.logsumexp(torch.cat([filled, one], dim=1), dim=1)
+class _Summed(torch.autograd.Function):
+    """The loss of cosines [n, n] by what is kept.
+
+    Positives and negatives exclude each other, so one matrix holds the exponentials of both, and
+    the same exponentials are the gradient.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        cosines: Tensor,
+        positive: Tensor,
+        negative: Tensor,
+        farthest: Tensor,
+        nearest: Tensor,
+        scales: tuple[float, float, float],
+    ) -> Tensor:
+        alpha, beta, base = scales
+        # the largest exponents, the 1's included: nothing overflows, and the sum is at least 1
+        pull = _largest(-alpha * (farthest - base))
+        push = _largest(beta * (nearest - base))
+        excess = cosines - base
+        exponents = torch.where(positive, -alpha * excess - pull, beta * excess - push)
+        # what is not kept may be above 0; -80 is nothing, and the exponential is slow below
+        exponentials = exponents.clamp_(-80.0, 0.0).exp_()
+        pulls, pushes = exponentials * positive, exponentials * negative
+        pull_sums = pulls.sum(dim=1, keepdim=True) + (-pull).exp()
+        push_sums = pushes.sum(dim=1, keepdim=True) + (-push).exp()
+        ctx.save_for_backward((pushes / push_sums).sub_(pulls.div_(pull_sums)))
+        logarithms = (pull + pull_sums.log()) / alpha + (push + push_sums.log()) / beta
+        return logarithms.sum() / len(cosines)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        first_derivative_only()
+        (slopes,) = ctx.saved_tensors
+        return slopes * (gradient / len(slopes)), None, None, None, None, None
+
+
+def _largest(exponents: Tensor) -> Tensor:
+    """Of each row and 0; where it has none, 0."""
+    return exponents.clamp(0.0, torch.finfo(exponents.dtype).max)

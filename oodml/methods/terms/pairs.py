@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from oodml.methods.miners.distance_weighted import Triplets
 from oodml.methods.step import full_precision
+from oodml.methods.terms.unit import products, unit_rows
 
-
-def unit_rows(embeddings: Tensor) -> Tensor:
-    """Rows [n, D] divided by their norms, at least float32; a zero row stays zero."""
-    return F.normalize(full_precision(embeddings), dim=1)
+__all__ = [
+    "active_mean",
+    "distances",
+    "pair_masks",
+    "products",
+    "squared_distances",
+    "triplet_distances",
+    "unit_rows",
+    "zero_of",
+]
 
 
 def pair_masks(labels: Tensor) -> tuple[Tensor, Tensor]:
     """Labels [n] -> which (row, column) are two items of one class, and which of two classes:
     bool [n, n] each. An item with itself is neither."""
     same = labels[:, None] == labels[None, :]
-    itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-    return same & ~itself, ~same
+    different = ~same
+    return same.fill_diagonal_(False), different
 
 
 def squared_distances(rows: Tensor) -> Tensor:
@@ -29,7 +35,7 @@ def squared_distances(rows: Tensor) -> Tensor:
     By the matrix product; what should be 0 may be a rounding error off, in either direction.
     """
     squares = rows.square().sum(dim=1)
-    return squares[:, None] + squares[None, :] - 2 * rows @ rows.T
+    return squares[:, None] + squares[None, :] - 2 * products(rows)
 
 
 def distances(rows: Tensor) -> Tensor:

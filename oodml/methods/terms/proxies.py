@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oodml.methods.step import full_precision
+from oodml.methods.terms.unit import unit_rows
 
 
 class ClassVectors(nn.Module):
@@ -26,8 +26,7 @@ class ClassVectors(nn.Module):
 
     def cosines(self, embeddings: Tensor) -> Tensor:
         """Cosines [n, C] of embeddings [n, D] to the vectors; 0 for a zero vector."""
-        unit = F.normalize(full_precision(embeddings), dim=1)
-        return unit @ F.normalize(self.vectors, dim=1).T
+        return unit_rows(embeddings) @ unit_rows(self.vectors).T
 
     def predict(self, embeddings: Tensor) -> Tensor:
         """The class [n] whose vector has the largest cosine."""

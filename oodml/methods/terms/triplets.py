@@ -62,4 +62,6 @@ def _positive_pairs(embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor,
     positive, negative = pair_masks(labels)
     squared = squared_distances(unit_rows(embeddings))
     anchors, positives = torch.nonzero(positive, as_tuple=True)
-    return squared[anchors, positives], squared[anchors], negative[anchors]
+    far = squared.index_select(0, anchors)
+    near = far.gather(1, positives[:, None]).squeeze(1)
+    return near, far, negative.index_select(0, anchors)
