@@ -44,8 +44,7 @@ class Adaptation:
         evaluate_every: updates between the rule's scores; 0 for an epoch of the support.
         score_episodes: episodes of one score, where the predictor is "prototype".
         batches: which support items an update sees; None for the method's own rule ``on_support``.
-        by: the `Method` whose loss and batches adapt; None for the trained method itself. (Methods
-            import this file, which therefore cannot name their type.)
+        by: the method whose loss and batches adapt; None for the trained method itself.
         fresh: begin from new random weights, the trunk's too where it trains, instead of the trained
             ones.
         carry_moments: the optimiser begins with its moments at the end of the source training.

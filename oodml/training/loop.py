@@ -151,14 +151,11 @@ class _Run:
             done = batch.number + 1
             if done == total or done % self._settings.evaluate_every == 0:
                 stopped = self._stopped(done)
-            if not self.processes.leads:
-                if stopped:
-                    break
-                continue
-            if checkpoint is not None and done < total and checkpoint.due():
-                checkpoint.save(state.at(done, stopped))
-            if on_step is not None:
-                on_step(done)
+            if self.processes.leads:
+                if checkpoint is not None and done < total and checkpoint.due():
+                    checkpoint.save(state.at(done, stopped))
+                if on_step is not None:
+                    on_step(done)
             if stopped:
                 break
         return done

@@ -79,7 +79,7 @@ class TrunkPass:
             rows: how many there are in all processes.
             trained: whether gradients are wanted in the trunk.
         """
-        size = self._micro_batch if self._model.trains_trunk else 0
+        size = self._micro_batch
         parts = inputs.split(size) if 0 < size < len(inputs) else (inputs,)
         if len(parts) == 1 and not self._processes.several:
             with torch.set_grad_enabled(trained):

@@ -10,10 +10,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from steps import step_of
 
 import oodml
 from oodml.core.errors import UsageError
-from oodml.methods import Dims, Method, Step
+from oodml.methods import Dims, Method
 from oodml.methods.terms.histogram import HistogramLoss
 from oodml.methods.terms.softmax import SoftmaxLoss
 
@@ -88,21 +89,6 @@ def total(method: Method, rows: torch.Tensor, labels: torch.Tensor) -> torch.Ten
     terms = method.terms(Dims(rows.shape[1], rows.shape[1], 5))
     step = step_of(rows, labels)
     return torch.stack([term(step) for term in terms.values()]).sum()
-
-
-def step_of(rows: torch.Tensor, labels: torch.Tensor, **changes: object) -> Step:
-    """A step whose embeddings, features and inputs are ``rows``."""
-    fields = {
-        "number": 0,
-        "labels": labels,
-        "items": torch.arange(len(rows)),
-        "views": torch.zeros(len(rows), dtype=torch.int64),
-        "support": None,
-        "inputs": rows,
-        "features": rows,
-        "heads": {"embedding": rows},
-    }
-    return Step(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seed", range(3))

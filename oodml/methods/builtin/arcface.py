@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from oodml.core.parameters import Parameter
 from oodml.methods.method import LossMethod
+from oodml.methods.rates import own_rate
 from oodml.methods.registry import register_method
 from oodml.methods.step import Dims
 from oodml.methods.terms.proxies import ClassVectors, uniform_vectors
@@ -65,13 +66,7 @@ class ArcFace(LossMethod):
         0.5, "angle added, in radians", minimum=0.0, maximum=math.pi / 2, search=(0.1, 0.8)
     )
     scale = Parameter(16.0, "of the cosines", above=0.0, search=(8.0, 64.0), log=True)
-    proxy_learning_rate_factor = Parameter(
-        50.0,
-        "times the learning rate, for the class vectors",
-        minimum=0.0,
-        search=(1.0, 1000.0),
-        log=True,
-    )
+    proxy_learning_rate_factor = own_rate(50.0, "class vectors")
 
     def loss(self, dims: Dims) -> nn.Module:
         vectors = uniform_vectors(dims.classes, dims.embedding)

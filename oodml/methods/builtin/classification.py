@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from torch import nn
 
-from oodml.core.parameters import Parameter
 from oodml.methods.method import LossMethod
+from oodml.methods.rates import own_rate
 from oodml.methods.registry import register_method
 from oodml.methods.step import Dims
 from oodml.methods.terms.softmax import SoftmaxLoss
@@ -20,13 +20,7 @@ class Classification(LossMethod):
     formula = "L = mean_i -log softmax(W x_i + b)_y"
     version = 2
 
-    classifier_learning_rate_factor = Parameter(
-        100.0,
-        "times the learning rate, for the classifier",
-        minimum=0.0,
-        search=(1.0, 1000.0),
-        log=True,
-    )
+    classifier_learning_rate_factor = own_rate(100.0, "classifier")
 
     rectify: ClassVar[bool] = False  # a ReLU before the classifier
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from pytorch_metric_learning.losses import CosFaceLoss
 from torch import nn
 
 from oodml.core.parameters import Parameter
 from oodml.methods.method import LossMethod
+from oodml.methods.rates import own_rate
 from oodml.methods.registry import register_method
 from oodml.methods.step import Dims
-from oodml.methods.terms.proxies import PredictsByLogits
+from oodml.methods.terms.proxies import PredictsByLogits, uniform_start
 
 
 class PredictingCosFace(PredictsByLogits, CosFaceLoss):  # type: ignore[misc]
@@ -35,22 +34,15 @@ class CosFace(LossMethod):
 
     margin = Parameter(0.35, "taken from the cosine", minimum=0.0, maximum=2.0, search=(0.05, 0.6))
     scale = Parameter(16.0, "of the cosines", above=0.0, search=(8.0, 64.0), log=True)
-    proxy_learning_rate_factor = Parameter(
-        50.0,
-        "times the learning rate, for the class vectors",
-        minimum=0.0,
-        search=(1.0, 1000.0),
-        log=True,
-    )
+    proxy_learning_rate_factor = own_rate(50.0, "class vectors")
 
     def loss(self, dims: Dims) -> nn.Module:
-        bound = dims.embedding**-0.5
         loss = PredictingCosFace(
             dims.classes,
             dims.embedding,
             margin=self.margin,
             scale=self.scale,
-            weight_init_func=partial(nn.init.uniform_, a=-bound, b=bound),
+            weight_init_func=uniform_start(dims.embedding),
         )
         loss.learning_rate_factor = self.proxy_learning_rate_factor
         return loss  # type: ignore[no-any-return]

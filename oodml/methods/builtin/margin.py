@@ -4,6 +4,7 @@ from torch import nn
 
 from oodml.core.parameters import Parameter
 from oodml.methods.miners.mined import DistanceMined
+from oodml.methods.rates import own_rate
 from oodml.methods.registry import register_method
 from oodml.methods.step import Dims
 from oodml.methods.terms.margin import MarginLoss
@@ -27,13 +28,7 @@ class Margin(DistanceMined):
 
     beta = Parameter(1.2, "where boundaries start", above=0.0, maximum=2.0, search=(0.5, 1.4))
     margin = Parameter(0.2, "on either side of a boundary", minimum=0.0, search=(0.05, 0.5))
-    beta_learning_rate_factor = Parameter(
-        50.0,
-        "times the learning rate, for the boundaries",
-        minimum=0.0,
-        search=(1.0, 200.0),
-        log=True,
-    )
+    beta_learning_rate_factor = own_rate(50.0, "boundaries", search=(1.0, 200.0))
     learn_beta = Parameter(True, "whether boundaries are trained")
     nu = Parameter(0.0, "weight of the boundaries", minimum=0.0, search=(0.0, 0.1))
 

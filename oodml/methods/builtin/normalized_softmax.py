@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from pytorch_metric_learning.losses import NormalizedSoftmaxLoss
 from torch import nn
 
 from oodml.core.parameters import Parameter
 from oodml.methods.method import LossMethod
+from oodml.methods.rates import own_rate
 from oodml.methods.registry import register_method
 from oodml.methods.step import Dims
-from oodml.methods.terms.proxies import PredictsByLogits
+from oodml.methods.terms.proxies import PredictsByLogits, uniform_start
 
 
 class PredictingNormalizedSoftmax(PredictsByLogits, NormalizedSoftmaxLoss):  # type: ignore[misc]
@@ -34,21 +33,14 @@ class NormalizedSoftmax(LossMethod):
     temperature = Parameter(
         0.05, "of the softmax over cosines", above=0.0, search=(0.02, 0.2), log=True
     )
-    proxy_learning_rate_factor = Parameter(
-        100.0,
-        "times the learning rate, for the proxies",
-        minimum=0.0,
-        search=(1.0, 1000.0),
-        log=True,
-    )
+    proxy_learning_rate_factor = own_rate(100.0, "proxies")
 
     def loss(self, dims: Dims) -> nn.Module:
-        bound = dims.embedding**-0.5
         loss = PredictingNormalizedSoftmax(
             dims.classes,
             dims.embedding,
             temperature=self.temperature,
-            weight_init_func=partial(nn.init.uniform_, a=-bound, b=bound),
+            weight_init_func=uniform_start(dims.embedding),
         )
         loss.learning_rate_factor = self.proxy_learning_rate_factor
         return loss  # type: ignore[no-any-return]

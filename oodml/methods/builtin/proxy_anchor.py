@@ -9,6 +9,7 @@ from torch import nn
 
 from oodml.core.parameters import Parameter
 from oodml.methods.method import LossMethod
+from oodml.methods.rates import own_rate
 from oodml.methods.registry import register_method
 from oodml.methods.step import Dims
 from oodml.methods.terms.proxies import PredictsByLogits
@@ -36,13 +37,7 @@ class ProxyAnchor(LossMethod):
 
     alpha = Parameter(32.0, "scale of the cosines", above=0.0, search=(8.0, 64.0), log=True)
     delta = Parameter(0.1, "margin", minimum=0.0, search=(0.0, 0.5), aliases=("margin",))
-    proxy_learning_rate_factor = Parameter(
-        100.0,
-        "times the learning rate, for the proxies",
-        minimum=0.0,
-        search=(10.0, 5000.0),
-        log=True,
-    )
+    proxy_learning_rate_factor = own_rate(100.0, "proxies", search=(10.0, 5000.0))
 
     def loss(self, dims: Dims) -> nn.Module:
         loss = PredictingProxyAnchor(

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from oodml.core.parameters import Parameter
 from oodml.methods.method import LossMethod
+from oodml.methods.rates import own_rate
 from oodml.methods.registry import register_method
 from oodml.methods.step import Dims
 from oodml.methods.terms.cosines import log_sum_exp
@@ -55,13 +56,7 @@ class ProxyNCA(LossMethod):
 
     scale = Parameter(1.0, "of the squared distances", above=0.0, search=(1.0, 32.0), log=True)
     own_in_sum = Parameter(False, "the sum holds the own proxy too (ProxyNCA++)")
-    proxy_learning_rate_factor = Parameter(
-        50.0,
-        "times the learning rate, for the proxies",
-        minimum=0.0,
-        search=(1.0, 1000.0),
-        log=True,
-    )
+    proxy_learning_rate_factor = own_rate(50.0, "proxies")
 
     def loss(self, dims: Dims) -> nn.Module:
         proxies = normal_vectors(dims.classes, dims.embedding)

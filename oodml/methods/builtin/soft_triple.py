@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from oodml.core.parameters import Parameter
 from oodml.methods.method import LossMethod
+from oodml.methods.rates import own_rate
 from oodml.methods.registry import register_method
 from oodml.methods.step import Dims
 from oodml.methods.terms.proxies import PredictsByLogits
@@ -76,13 +77,7 @@ class SoftTriple(LossMethod):
     )
     tau = Parameter(0.2, "weight of the regulariser", minimum=0.0, search=(0.0, 1.0))
     margin = Parameter(0.01, "between own and other classes", minimum=0.0, search=(0.0, 0.2))
-    proxy_learning_rate_factor = Parameter(
-        100.0,
-        "times the learning rate, for the centres",
-        minimum=0.0,
-        search=(1.0, 1000.0),
-        log=True,
-    )
+    proxy_learning_rate_factor = own_rate(100.0, "centres")
 
     def loss(self, dims: Dims) -> nn.Module:
         loss = PredictingSoftTriple(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from oodml.core.parameters import Parameter
 from oodml.methods.method import Method
+from oodml.methods.rates import own_rate
 from oodml.methods.registry import register_method
 from oodml.methods.step import Dims, Step, full_precision
 from oodml.methods.term import LossTerm, Term
@@ -91,13 +92,7 @@ class SphereFace(Method):
     blend_start = Parameter(1000.0, "weight of the plain cosine at the first step", minimum=0.0)
     blend_decay = Parameter(0.12, "how fast that weight falls with the steps", minimum=0.0)
     blend_least = Parameter(5.0, "where it stays; 0: the pure loss in the end", minimum=0.0)
-    proxy_learning_rate_factor = Parameter(
-        50.0,
-        "times the learning rate, for the class vectors",
-        minimum=0.0,
-        search=(1.0, 1000.0),
-        log=True,
-    )
+    proxy_learning_rate_factor = own_rate(50.0, "class vectors")
 
     def terms(self, dims: Dims) -> dict[str, Term]:
         vectors = uniform_vectors(dims.classes, dims.embedding)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -44,14 +46,20 @@ class PredictsByLogits:
         return found
 
 
-def uniform_vectors(classes: int, columns: int) -> Tensor:
-    """U(-1/sqrt(D), 1/sqrt(D)): float32 [C, D], as torch begins a linear layer.
+def uniform_start(columns: int) -> Callable[[Tensor], Tensor]:
+    """Fills class vectors of D columns, in place, by U(-1/sqrt(D), 1/sqrt(D)), as torch begins a
+    linear layer.
 
     The length decides how fast the vectors turn under an optimiser, though a loss on cosines does
     not see it; so it is the papers' and not any.
     """
     bound = columns**-0.5
-    return torch.empty(classes, columns).uniform_(-bound, bound)
+    return partial(nn.init.uniform_, a=-bound, b=bound)
+
+
+def uniform_vectors(classes: int, columns: int) -> Tensor:
+    """Class vectors so begun: float32 [C, D]."""
+    return uniform_start(columns)(torch.empty(classes, columns))
 
 
 def normal_vectors(classes: int, columns: int) -> Tensor:
